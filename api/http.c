@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT
+#include "api/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "api/pace.h"
+#include "api/page.h"
+#include "cdrfs_version.h"
+
+#define CONNECT_TIMEOUT_MS 10000L
+#define NO_PROGRESS_S 15L
+#define POLL_MOST_MS 60000
+
+struct job {
+    char *url;
+    enum urgency urgency;
+    http_done_fn *done;
+    void *arg;
+    int attempt;
+    int64_t not_before_ms;
+    struct buf body;
+    bool too_large;
+    int64_t date;
+    int retry_after_s;
+    char request_id[64];
+    CURL *easy;
+    struct job *prev, *next;
+};
+
+struct http {
+    pthread_t thread;
+    CURLM *multi;
+    char *auth_id, *token;
+    int connections;
+    long timeout_ms;
+
+    pthread_mutex_t lock; /* guards incoming and stop */
+    struct job *incoming;
+    bool stop;
+
+    /* The rest belongs to the thread. */
+    struct pace pace;
+    struct job *waiting[URGENCIES];
+    struct job *running;
+    int nrunning;
+    uint32_t noise;
+    int64_t closed_until_ms; /* after a 401 or 403 */
+    struct failure closed_by;
+
+    atomic_uint_least64_t sent, retries, failed, bytes;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void job_free(struct job *j)
+{
+    free(j->url);
+    buf_release(&j->body);
+    free(j);
+}
+
+static void finish(struct http *h, struct job *j, const struct http_answer *a)
+{
+    if (a->failure.err)
+        atomic_fetch_add(&h->failed, 1);
+    j->done(j->arg, a);
+    job_free(j);
+}
+
+static void finish_failed(struct http *h, struct job *j, const struct failure *f)
+{
+    struct http_answer a = {.failure = *f};
+    finish(h, j, &a);
+}
+
+static void cancel_all(struct http *h, struct job **list)
+{
+    struct failure f;
+    struct job *j, *next;
+    failure_set(&f, -ECANCELED, 0, "the mount is going away");
+    DL_FOREACH_SAFE (*list, j, next) {
+        DL_DELETE(*list, j);
+        if (j->easy) {
+            curl_multi_remove_handle(h->multi, j->easy);
+            curl_easy_cleanup(j->easy);
+        }
+        finish_failed(h, j, &f);
+    }
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct job *j = arg;
+    buf_append(&j->body, p, size * n);
+    j->too_large = buf_error(&j->body) == -EMSGSIZE;
+    return buf_error(&j->body) ? 0 : size * n;
+}
+
+/* The value of a header line when it has this name; blanks cut off. */
+static bool header_is(const char *line, size_t n, const char *name, char *out, size_t cap)
+{
+    size_t len = strlen(name);
+    if (n <= len || strncasecmp(line, name, len) != 0 || line[len] != ':')
+        return false;
+    line += len + 1;
+    n -= len + 1;
+    while (n && *line == ' ')
+        line++, n--;
+    while (n && (line[n - 1] == '\r' || line[n - 1] == '\n' || line[n - 1] == ' '))
+        n--;
+    str_copy(out, cap, line, n);
+    return true;
+}
+
+/* Retry-After is seconds or a date; a date counts from the server's own clock. */
+static int parse_retry_after(const char *s, int64_t date)
+{
+    char *end;
+    long v = strtol(s, &end, 10);
+    if (end != s && *end == '\0')
+        return v < 0 ? 0 : v > 86400 ? 86400 : (int)v;
+    time_t t = curl_getdate(s, NULL);
+    if (t < 0)
+        return -1;
+    int64_t wait = t - (date ? date : (int64_t)time(NULL));
+    return wait < 0 ? 0 : wait > 86400 ? 86400 : (int)wait;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+    struct job *j = arg;
+    char value[64];
+    if (header_is(p, size * n, "Date", value, sizeof(value))) {
+        time_t t = curl_getdate(value, NULL);
+        j->date = t > 0 ? t : 0;
+    } else if (header_is(p, size * n, "Retry-After", value, sizeof(value))) {
+        j->retry_after_s = parse_retry_after(value, j->date);
+    } else if (header_is(p, size * n, "X-Request-ID", value, sizeof(value))) {
+        memcpy(j->request_id, value, sizeof(value));
+    }
+    return size * n;
+}
+
+static CURL *make_easy(struct http *h, struct job *j)
+{
+    CURL *e = curl_easy_init();
+    if (!e)
+        return NULL;
+    bool tls = strncmp(j->url, "https:", 6) == 0;
+    curl_easy_setopt(e, CURLOPT_URL, j->url);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(e, CURLOPT_USERNAME, h->auth_id);
+    curl_easy_setopt(e, CURLOPT_PASSWORD, h->token);
+    curl_easy_setopt(e, CURLOPT_NETRC, CURL_NETRC_IGNORED);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "cdrfs/" CDRFS_VERSION);
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, NO_PROGRESS_S);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, h->timeout_ms);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, j);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, j);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, j);
+    if (tls)
+        curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+    else
+        curl_easy_setopt(e, CURLOPT_PROXY, ""); /* loopback only: never by way of a proxy */
+    return e;
+}
+
+static void start(struct http *h, struct job *j)
+{
+    struct failure f;
+    buf_release(&j->body);
+    j->body = buf_make(BODY_MAX_BYTES);
+    j->date = 0;
+    j->retry_after_s = -1;
+    j->attempt++;
+    j->easy = make_easy(h, j);
+    if (!j->easy || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
+        curl_easy_cleanup(j->easy);
+        failure_set(&f, -ENOMEM, 0, "no memory for a request");
+        finish_failed(h, j, &f);
+        return;
+    }
+    atomic_fetch_add(&h->sent, 1);
+    DL_APPEND(h->running, j);
+    h->nrunning++;
+}
+
+static int errno_of_curl(CURLcode rc)
+{
+    switch (rc) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return -EHOSTUNREACH;
+    case CURLE_OPERATION_TIMEDOUT:
+        return -ETIMEDOUT;
+    case CURLE_BAD_CONTENT_ENCODING:
+        return -EBADMSG;
+    case CURLE_OUT_OF_MEMORY:
+        return -ENOMEM;
+    default:
+        return -EIO;
+    }
+}
+
+static void failure_of_status(struct job *j, int http, struct failure *f)
+{
+    char message[120], id[64];
+    page_error_text(j->body.p, j->body.len, message, sizeof(message), id, sizeof(id));
+    failure_set(f, failure_errno_of_status(http), http, "HTTP %d%s%s", http, *message ? ": " : "",
+                message);
+    memcpy(f->api_id, *id ? id : j->request_id, sizeof(f->api_id));
+}
+
+static void judge(struct job *j, CURLcode rc, struct failure *f)
+{
+    long http = 0;
+    curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &http);
+    if (j->too_large)
+        failure_set(f, -EBADMSG, (int)http, "the answer is larger than %u bytes", BODY_MAX_BYTES);
+    else if (rc != CURLE_OK)
+        failure_set(f, errno_of_curl(rc), 0, "%s", curl_easy_strerror(rc));
+    else if (http != 200)
+        failure_of_status(j, (int)http, f);
+    else
+        memset(f, 0, sizeof(*f));
+}
+
+/* Feeds the pace with what the answer says about the API's mood. */
+static void learn(struct http *h, const struct failure *f)
+{
+    if (f->http == 429 || f->http == 500)
+        pace_slow_down(&h->pace);
+    else if (!f->err)
+        pace_speed_up(&h->pace);
+    if (f->err == -EACCES) {
+        h->closed_until_ms = now_ms() + AUTH_PAUSE_MS;
+        h->closed_by = *f;
+    }
+}
+
+static bool final_failure(const struct failure *f)
+{
+    return f->err == -EBADMSG || f->err == -ENOMEM;
+}
+
+static void complete(struct http *h, struct job *j, CURLcode rc)
+{
+    struct http_answer a = {0};
+    judge(j, rc, &a.failure);
+    curl_multi_remove_handle(h->multi, j->easy);
+    curl_easy_cleanup(j->easy);
+    j->easy = NULL;
+    DL_DELETE(h->running, j);
+    h->nrunning--;
+    learn(h, &a.failure);
+    if (a.failure.err && !final_failure(&a.failure)) {
+        h->noise = h->noise * 1664525u + 1013904223u;
+        int64_t wait = retry_delay_ms(j->attempt, a.failure.http, j->retry_after_s, h->noise >> 8);
+        if (wait >= 0) {
+            atomic_fetch_add(&h->retries, 1);
+            j->not_before_ms = now_ms() + wait;
+            DL_PREPEND(h->waiting[j->urgency], j);
+            return;
+        }
+    }
+    atomic_fetch_add(&h->bytes, j->body.len);
+    a.failure.date = j->date;
+    a.body = j->body.p ? j->body.p : "";
+    a.n = j->body.len;
+    finish(h, j, &a);
+}
+
+static void take_incoming(struct http *h)
+{
+    struct job *j, *next, *list;
+    pthread_mutex_lock(&h->lock);
+    list = h->incoming;
+    h->incoming = NULL;
+    pthread_mutex_unlock(&h->lock);
+    DL_FOREACH_SAFE (list, j, next) {
+        DL_DELETE(list, j);
+        DL_APPEND(h->waiting[j->urgency], j);
+    }
+}
+
+/* The next job that may start now; otherwise lowers *wait to the time until one may. */
+static struct job *next_job(struct http *h, int64_t now, int64_t *wait)
+{
+    for (int u = 0; u < URGENCIES; u++) {
+        struct job *j;
+        DL_FOREACH (h->waiting[u], j) {
+            if (j->not_before_ms <= now)
+                return j;
+            if (j->not_before_ms - now < *wait)
+                *wait = j->not_before_ms - now;
+        }
+    }
+    return NULL;
+}
+
+/* Starts what may start; returns the milliseconds until more may. */
+static int64_t start_ready(struct http *h)
+{
+    int64_t wait = POLL_MOST_MS, now = now_ms();
+    struct job *j;
+    while ((j = next_job(h, now, &wait))) {
+        if (now < h->closed_until_ms) {
+            DL_DELETE(h->waiting[j->urgency], j);
+            finish_failed(h, j, &h->closed_by);
+            continue;
+        }
+        if (h->nrunning >= h->connections)
+            return POLL_MOST_MS;
+        int64_t pause = pace_take(&h->pace, now);
+        if (pause)
+            return pause;
+        DL_DELETE(h->waiting[j->urgency], j);
+        start(h, j);
+    }
+    return wait;
+}
+
+static void reap(struct http *h)
+{
+    CURLMsg *m;
+    int left;
+    while ((m = curl_multi_info_read(h->multi, &left))) {
+        struct job *j = NULL;
+        CURLcode rc = m->data.result;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &j);
+        complete(h, j, rc);
+    }
+}
+
+static bool stopping(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool stop = h->stop;
+    pthread_mutex_unlock(&h->lock);
+    return stop;
+}
+
+static void *run(void *arg)
+{
+    struct http *h = arg;
+    while (!stopping(h)) {
+        int running;
+        take_incoming(h);
+        int64_t wait = start_ready(h);
+        curl_multi_perform(h->multi, &running);
+        int before = h->nrunning;
+        reap(h);
+        if (h->nrunning < before)
+            wait = 0; /* a place is free */
+        curl_multi_poll(h->multi, NULL, 0, (int)wait, NULL);
+    }
+    cancel_all(h, &h->running);
+    take_incoming(h);
+    for (int u = 0; u < URGENCIES; u++)
+        cancel_all(h, &h->waiting[u]);
+    return NULL;
+}
+
+static void release(struct http *h)
+{
+    if (h->multi)
+        curl_multi_cleanup(h->multi);
+    pace_release(&h->pace);
+    if (h->token)
+        explicit_bzero(h->token, strlen(h->token));
+    free(h->token);
+    free(h->auth_id);
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}
+
+int http_create(const struct http_opts *o, struct http **ret)
+{
+    struct http *h = calloc(1, sizeof(*h));
+    if (!h)
+        return -ENOMEM;
+    pthread_mutex_init(&h->lock, NULL);
+    h->connections = o->connections;
+    h->timeout_ms = (long)o->timeout_ms;
+    h->noise = (uint32_t)now_ms() ^ (uint32_t)(uintptr_t)h;
+    h->auth_id = strdup(o->auth_id);
+    h->token = strdup(o->token);
+    h->multi = curl_multi_init();
+    if (!h->auth_id || !h->token || !h->multi || pace_init(&h->pace, o->rate, now_ms()) < 0) {
+        release(h);
+        return -ENOMEM;
+    }
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)o->connections);
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)o->connections);
+    if (pthread_create(&h->thread, NULL, run, h) != 0) {
+        release(h);
+        return -EAGAIN;
+    }
+    *ret = h;
+    return 0;
+}
+
+void http_destroy(struct http *h)
+{
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->lock);
+    h->stop = true;
+    pthread_mutex_unlock(&h->lock);
+    curl_multi_wakeup(h->multi);
+    pthread_join(h->thread, NULL);
+    release(h);
+}
+
+void http_get(struct http *h, const char *url, enum urgency u, http_done_fn *done, void *arg)
+{
+    struct failure f;
+    struct job *j = calloc(1, sizeof(*j));
+    char *copy = strdup(url);
+    if (!j || !copy) {
+        free(j);
+        free(copy);
+        failure_set(&f, -ENOMEM, 0, "no memory for a request");
+        done(arg, &(struct http_answer){.failure = f});
+        return;
+    }
+    *j = (struct job){.url = copy, .urgency = u, .done = done, .arg = arg};
+    pthread_mutex_lock(&h->lock);
+    DL_APPEND(h->incoming, j);
+    pthread_mutex_unlock(&h->lock);
+    curl_multi_wakeup(h->multi);
+}
+
+struct http_stats http_stats(struct http *h)
+{
+    return (struct http_stats){.sent = atomic_load(&h->sent),
+                               .retries = atomic_load(&h->retries),
+                               .failed = atomic_load(&h->failed),
+                               .bytes = atomic_load(&h->bytes)};
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "api/jtext.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *skip_blanks(const char *p, const char *end)
+{
+    while (p < end && is_blank(*p))
+        p++;
+    return p;
+}
+
+/* p stands on the opening quote; returns behind the closing one, or NULL. */
+static const char *skip_string(const char *p, const char *end)
+{
+    for (p++; p < end; p++) {
+        if (*p == '\\')
+            p++;
+        else if (*p == '"')
+            return p + 1;
+    }
+    return NULL;
+}
+
+/* Returns behind the value at p, or NULL. Brackets are counted, not matched, so depth costs
+ * nothing. */
+static const char *skip_value(const char *p, const char *end)
+{
+    size_t depth = 0;
+    while (p < end) {
+        char c = *p;
+        if (c == '"') {
+            p = skip_string(p, end);
+            if (!p || !depth)
+                return p;
+            continue;
+        }
+        if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (!depth)
+                return p;
+            if (!--depth)
+                return p + 1;
+        } else if (!depth && (c == ',' || is_blank(c))) {
+            return p;
+        }
+        p++;
+    }
+    return depth ? NULL : p;
+}
+
+int jtext_open(struct jtext *j, struct slice s, char open)
+{
+    const char *end = s.p + s.n, *p = skip_blanks(s.p, end);
+    if (p == end || *p != open)
+        return -EBADMSG;
+    *j = (struct jtext){.p = p + 1, .end = end, .close = open == '{' ? '}' : ']', .first = true};
+    return 0;
+}
+
+static int take_key(struct jtext *j, struct slice *ret_key)
+{
+    if (j->p == j->end || *j->p != '"')
+        return -EBADMSG;
+    const char *behind = skip_string(j->p, j->end);
+    if (!behind)
+        return -EBADMSG;
+    *ret_key = (struct slice){j->p, (size_t)(behind - j->p)};
+    j->p = skip_blanks(behind, j->end);
+    if (j->p == j->end || *j->p != ':')
+        return -EBADMSG;
+    j->p = skip_blanks(j->p + 1, j->end);
+    return 0;
+}
+
+int jtext_next(struct jtext *j, struct slice *ret_key, struct slice *ret_value)
+{
+    j->p = skip_blanks(j->p, j->end);
+    if (j->p == j->end)
+        return -EBADMSG;
+    if (*j->p == j->close) {
+        j->p = skip_blanks(j->p + 1, j->end);
+        return j->p == j->end ? 0 : -EBADMSG;
+    }
+    if (!j->first) {
+        if (*j->p != ',')
+            return -EBADMSG;
+        j->p = skip_blanks(j->p + 1, j->end);
+    }
+    j->first = false;
+    *ret_key = (struct slice){j->p, 0};
+    if (j->close == '}' && take_key(j, ret_key) < 0)
+        return -EBADMSG;
+    const char *behind = skip_value(j->p, j->end);
+    if (!behind || behind == j->p)
+        return -EBADMSG;
+    *ret_value = (struct slice){j->p, (size_t)(behind - j->p)};
+    j->p = behind;
+    return 1;
+}
+
+bool jtext_key_is(struct slice key, const char *name)
+{
+    size_t n = strlen(name);
+    return key.n == n + 2 && memcmp(key.p + 1, name, n) == 0;
+}
+
+static void new_line(struct buf *out, int depth)
+{
+    static const char blanks[] = "                                ";
+    size_t want = depth > 0 ? (size_t)depth * 2 : 0;
+    buf_append(out, "\n", 1);
+    while (want) {
+        size_t n = want < sizeof(blanks) - 1 ? want : sizeof(blanks) - 1;
+        buf_append(out, blanks, n);
+        want -= n;
+    }
+}
+
+/* Appends a run of bytes up to the next one that layout depends on; returns behind it. */
+static const char *copy_plain(struct buf *out, const char *p, const char *end)
+{
+    const char *start = p;
+    while (p < end && !is_blank(*p) && !strchr("{}[],:\"", *p))
+        p++;
+    if (p == start)
+        p++; /* a NUL byte outside a string: strchr finds its terminator */
+    buf_append(out, start, (size_t)(p - start));
+    return p;
+}
+
+static const char *copy_string(struct buf *out, const char *p, const char *end)
+{
+    const char *behind = skip_string(p, end);
+    if (!behind)
+        behind = end;
+    buf_append(out, p, (size_t)(behind - p));
+    return behind;
+}
+
+/* An opening bracket: an empty container stays on its line. */
+static const char *copy_open(struct buf *out, const char *p, const char *end, int *depth)
+{
+    const char *inner = skip_blanks(p + 1, end);
+    buf_append(out, p, 1);
+    if (inner < end && (*inner == '}' || *inner == ']')) {
+        buf_append(out, inner, 1);
+        return inner + 1;
+    }
+    new_line(out, ++*depth);
+    return inner;
+}
+
+void jtext_indent(struct buf *out, struct slice value, int depth)
+{
+    const char *p = value.p, *end = p + value.n;
+    while (p < end && !buf_error(out)) {
+        switch (*p) {
+        case '"':
+            p = copy_string(out, p, end);
+            break;
+        case '{':
+        case '[':
+            p = copy_open(out, p, end, &depth);
+            break;
+        case '}':
+        case ']':
+            new_line(out, --depth);
+            buf_append(out, p++, 1);
+            break;
+        case ',':
+            buf_append(out, p++, 1);
+            new_line(out, depth);
+            break;
+        case ':':
+            buf_puts(out, ": ");
+            p++;
+            break;
+        default:
+            p = is_blank(*p) ? p + 1 : copy_plain(out, p, end);
+        }
+    }
+}
+
+void jtext_compact(struct buf *out, struct slice value)
+{
+    const char *p = value.p, *end = p + value.n;
+    while (p < end && !buf_error(out)) {
+        if (*p == '"')
+            p = copy_string(out, p, end);
+        else if (is_blank(*p))
+            p++;
+        else if (strchr("{}[],:", *p) && *p)
+            buf_append(out, p++, 1);
+        else
+            p = copy_plain(out, p, end);
+    }
+}
+
+/* The value of the \uXXXX escape at p, or -1 when there is none. */
+static int escape_at(const char *p, const char *end)
+{
+    int v = 0;
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    for (int i = 2; i < 6; i++) {
+        char c = p[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return -1;
+        v = v * 16 + digit;
+    }
+    return v;
+}
+
+void jtext_mend_surrogates(char *s, size_t n)
+{
+    char *p = s, *end = s + n;
+    while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+        int v = escape_at(p, end);
+        if (v < 0) {
+            p += end - p >= 2 ? 2 : 1;
+            continue;
+        }
+        int next = escape_at(p + 6, end);
+        if (v >= 0xd800 && v <= 0xdbff && next >= 0xdc00 && next <= 0xdfff) {
+            p += 12;
+            continue;
+        }
+        if (v >= 0xd800 && v <= 0xdfff)
+            memcpy(p, "\\ufffd", 6);
+        p += 6;
+    }
+}

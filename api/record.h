@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One record: from its text in an answer to a call and the bytes of its file. Pure but for memory.
+ */
+#ifndef CDRFS_API_RECORD_H
+#define CDRFS_API_RECORD_H
+
+#include "api/query.h"
+
+/*
+ * Reads what can be asked for out of the record into ret (not its body) and appends its file to
+ * out: the API's own object, two blanks an indent level, a newline at the end, no api_id. 0, or
+ * -EBADMSG with the reason (printable, cut to cap) for a record that cannot be a file, -ENOMEM,
+ * -EMSGSIZE. On failure out is as before.
+ */
+int record_decode(struct slice text, struct call *ret, struct buf *out, char *reason,
+                  size_t cap) MUST_CHECK;
+
+#endif
