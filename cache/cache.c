@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "cache/cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/dialect.h"
+#include "api/utc.h"
+#include "cache/keeper.h"
+
+void cache_post(struct cache *c, struct post *p)
+{
+    p->next = NULL;
+    pthread_mutex_lock(&c->lock);
+    *c->posts_end = p;
+    c->posts_end = &p->next;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* With the lock held: waits for a message, at most timeout_ms (-1: for ever). */
+static void wait_for_post(struct cache *c, int64_t timeout_ms)
+{
+    struct timespec until;
+    if (timeout_ms < 0) {
+        pthread_cond_wait(&c->wake, &c->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&c->wake, &c->lock, &until);
+}
+
+/* Takes all messages there are, as a list; waits when there are none. False: the end. */
+static bool next_posts(struct cache *c, int64_t timeout_ms, struct post **ret)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->posts && !c->stop)
+        wait_for_post(c, timeout_ms);
+    *ret = c->posts;
+    c->posts = NULL;
+    c->posts_end = &c->posts;
+    bool stop = c->stop;
+    pthread_mutex_unlock(&c->lock);
+    return !stop;
+}
+
+static void take_posts(struct cache *c, struct post *list)
+{
+    while (list) {
+        struct post *p = list;
+        list = p->next;
+        keeper_take(c, p);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct cache *c = arg;
+    struct post *list;
+    while (next_posts(c, keeper_timeout(c), &list)) {
+        take_posts(c, list);
+        keeper_settle(c);
+    }
+    take_posts(c, list);
+    keeper_settle(c);
+    keeper_end_wants(c, -ENOTCONN);
+    return NULL;
+}
+
+static int add_span(void *arg, const struct span *span)
+{
+    struct cache *c = arg;
+    return cover_add(&c->cover, span);
+}
+
+static void init(struct cache *c, const struct cache_opts *o)
+{
+    pthread_condattr_t attr;
+    c->opts = *o;
+    c->source = o->source;
+    c->rule = (struct cover_rule){.ttl = o->ttl_s, .settle = o->settle_s};
+    c->posts_end = &c->posts;
+    atomic_init(&c->tick, 1);
+    clock_init(&c->clock);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->cover_lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int cache_create(const struct cache_opts *o, struct cache **ret, char *error, size_t cap)
+{
+    struct cache *c = calloc(1, sizeof(*c));
+    if (!c) {
+        o->source->ops->destroy(o->source);
+        return -ENOMEM;
+    }
+    init(c, o);
+    int rc = store_open(o->path, &c->store, error, cap);
+    if (rc == 0)
+        rc = store_spans(c->store, add_span, c);
+    if (rc == 0 && pthread_create(&c->thread, NULL, run, c) != 0)
+        rc = -EAGAIN;
+    c->started = rc == 0;
+    if (rc < 0) {
+        cache_destroy(c);
+        return rc;
+    }
+    *ret = c;
+    return 0;
+}
+
+void cache_destroy(struct cache *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->stop = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+    if (c->started)
+        pthread_join(c->thread, NULL);
+    c->source->ops->destroy(c->source); /* every page still out comes back as a failure */
+    take_posts(c, c->posts);
+    keeper_end_wants(c, -ENOTCONN);
+    keeper_free_fetches(c);
+    store_close(c->store);
+    cover_release(&c->cover);
+    pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->cover_lock);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+int64_t cache_now(struct cache *c)
+{
+    return clock_now(&c->clock);
+}
+
+int64_t cache_served_from(struct cache *c)
+{
+    return utc_midnight(cache_now(c)) - (int64_t)(API_DAYS - 1) * UTC_DAY;
+}
+
+int64_t cache_created(struct cache *c)
+{
+    return store_created(c->store);
+}
+
+uint64_t cache_tick(struct cache *c)
+{
+    return atomic_load(&c->tick);
+}
+
+/* The second that is running now can be asked for, the next one not. */
+bool cache_askable(struct cache *c, const struct query *q, struct query *ret)
+{
+    *ret = *q;
+    query_meet_range(ret, AXIS_END_TIME, (struct range){cache_served_from(c), cache_now(c) + 1});
+    return !ret->none;
+}
+
+void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
+                   const struct query *q, struct ivset *out)
+{
+    struct query askable;
+    struct cover_when when = {.now = cache_now(c), .after_seq = after_seq};
+    if (!cache_askable(c, q, &askable))
+        return;
+    pthread_mutex_lock(&c->cover_lock);
+    cover_remainder(&c->cover, rule, when, &askable, out);
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
+bool cache_known(struct cache *c, const struct query *q)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    cache_missing(c, c->rule, UINT64_MAX, q, &missing);
+    return missing.n == 0 && !missing.failed;
+}
+
+bool cache_beyond(struct cache *c, const struct query *q)
+{
+    return q->num[AXIS_END_TIME].hi <= cache_served_from(c);
+}
+
+int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
+{
+    return store_list(c->store, q, after, fn, arg);
+}
+
+int cache_find(struct cache *c, const struct query *q, const char *uuid, struct entry *ret,
+               bool *matches)
+{
+    return store_find(c->store, q, uuid, ret, matches);
+}
+
+int cache_entry(struct cache *c, int64_t id, struct entry *ret)
+{
+    return store_entry(c->store, id, ret);
+}
+
+int cache_body(struct cache *c, int64_t id, char **ret, size_t *ret_size)
+{
+    return store_body(c->store, id, ret, ret_size);
+}
+
+int cache_newest(struct cache *c, const struct query *q, int64_t *ret)
+{
+    return store_newest(c->store, q, ret);
+}
+
+int cache_oldest(struct cache *c, int64_t *ret)
+{
+    return store_oldest(c->store, ret);
+}
+
+int cache_next_day(struct cache *c, int64_t after, int64_t *ret)
+{
+    return store_next_day(c->store, after, ret);
+}
+
+int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes)
+{
+    return store_totals(c->store, ret_calls, ret_bytes);
+}
+
+int cache_want(struct cache *c, const struct want *w)
+{
+    struct post *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->kind = POST_WANT;
+    p->want = *w;
+    cache_post(c, p);
+    return 0;
+}
+
+void cache_cancel(struct cache *c, uint64_t id)
+{
+    struct post *p = calloc(1, sizeof(*p));
+    if (!p)
+        return; /* it will be answered all the same, later */
+    p->kind = POST_CANCEL;
+    p->want.id = id;
+    cache_post(c, p);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The read-through cache: what the filesystem asks, and what may wait.
+ *
+ * Two kinds of functions. Those that look (cache_known, _list, _find, _entry, _body, ...) read the
+ * store and coverage in memory, take microseconds, and may be called from any thread. cache_want()
+ * asks for what is not held: it returns at once, and its function is called later on the cache's
+ * own thread, which alone runs page walks and writes the store.
+ *
+ * How to read a query without missing a call: take cache_tick(), ask cache_known(), look; when it
+ * was not known and the look found too little, cache_want() with that tick, and begin again when
+ * told.
+ */
+#ifndef CDRFS_CACHE_CACHE_H
+#define CDRFS_CACHE_CACHE_H
+
+#include "api/source.h"
+#include "cache/store.h"
+
+struct cache;
+
+struct cache_opts {
+    const char *path;      /* of the store */
+    struct source *source; /* owned by the cache from cache_create() on, also when that fails */
+    int64_t ttl_s, settle_s, stale_if_error_s;
+    int64_t deadline_ms; /* the longest a want waits */
+    int pages_at_once;   /* of one walk */
+    /* Told of every failed walk and every row that cannot be a file; on the cache's thread. */
+    void (*report)(void *arg, const struct query *q, const struct failure *f);
+    void *report_arg;
+};
+
+/* Opens the store and starts the thread. Errors as store_open(), with the reason in error. */
+int cache_create(const struct cache_opts *o, struct cache **ret, char *error,
+                 size_t cap) MUST_CHECK;
+
+/* Answers every want with -ENOTCONN, then ends the source, the thread and the store. Accepts NULL.
+ */
+void cache_destroy(struct cache *c);
+
+/* --- looking --- */
+
+/* UTC seconds by the server's clock. */
+int64_t cache_now(struct cache *c);
+
+/* Midnight of the oldest day that is still served (API.md trap 10). */
+int64_t cache_served_from(struct cache *c);
+
+/* When the store was made, UTC seconds. */
+int64_t cache_created(struct cache *c);
+
+/* True when what is held answers q whole, now, without a request. */
+bool cache_known(struct cache *c, const struct query *q);
+
+/* True when all of q is older than what is still served: nothing can be asked, only looked up. */
+bool cache_beyond(struct cache *c, const struct query *q);
+
+/* Changes whenever a page has been stored. */
+uint64_t cache_tick(struct cache *c);
+
+/* As store_list() and so on. */
+int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn,
+               void *arg) MUST_CHECK;
+int cache_find(struct cache *c, const struct query *q, const char *uuid, struct entry *ret,
+               bool *matches) MUST_CHECK;
+int cache_entry(struct cache *c, int64_t id, struct entry *ret) MUST_CHECK;
+int cache_body(struct cache *c, int64_t id, char **ret, size_t *ret_size) MUST_CHECK;
+int cache_newest(struct cache *c, const struct query *q, int64_t *ret) MUST_CHECK;
+int cache_oldest(struct cache *c, int64_t *ret) MUST_CHECK;
+int cache_next_day(struct cache *c, int64_t after, int64_t *ret) MUST_CHECK;
+int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes) MUST_CHECK;
+
+/* --- waiting --- */
+
+struct want {
+    uint64_t id; /* chosen by the caller, unique; names it in cache_cancel() */
+    struct query q;
+    uint64_t seen; /* told again only of what was stored after this tick */
+    /*
+     * Called exactly once, on the cache's thread. err 0: something was stored, or whole is true and
+     * q is known now, however short the ttl. Else a negative errno: of the failure; -ETIMEDOUT;
+     * -EINTR after cache_cancel(); -ENOTCONN when the cache is going away.
+     */
+    void (*done)(uint64_t id, int err, bool whole, void *arg);
+    void *arg;
+};
+
+/* -ENOMEM: done will not be called. */
+int cache_want(struct cache *c, const struct want *w) MUST_CHECK;
+void cache_cancel(struct cache *c, uint64_t id);
+
+#endif

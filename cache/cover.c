@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "cache/cover.h"
+
+#include <errno.h>
+
+void cover_release(struct cover *c)
+{
+    free(c->v);
+    *c = (struct cover){0};
+}
+
+bool cover_superseded(const struct span *old, const struct span *by)
+{
+    return old->fetched_at <= by->fetched_at && query_implies(&old->q, &by->q);
+}
+
+int cover_add(struct cover *c, const struct span *s)
+{
+    if (c->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 64;
+        struct span *v = realloc(c->v, cap * sizeof(*v));
+        if (!v)
+            return -ENOMEM;
+        c->v = v;
+        c->cap = cap;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (!cover_superseded(&c->v[i], s))
+            c->v[kept++] = c->v[i];
+    c->v[kept] = *s;
+    c->n = kept + 1;
+    return 0;
+}
+
+struct range cover_believed(const struct span *s, struct cover_rule rule, struct cover_when when)
+{
+    struct range r = s->q.num[AXIS_END_TIME];
+    int64_t age = when.now - s->fetched_at;
+    if (age < 0)
+        age = 0;
+    if (age < rule.ttl || s->seq > when.after_seq) {
+        if (r.hi > s->fetched_at)
+            r.hi = INT64_MAX;
+        return r;
+    }
+    int64_t fresh = s->fetched_at - 10 * (age ? age : 1);
+    int64_t final = s->fetched_at - rule.settle;
+    int64_t end = fresh > final ? fresh : final;
+    if (r.hi > end)
+        r.hi = end;
+    return r;
+}
+
+static void add_believed(const struct cover *c, struct cover_rule rule, struct cover_when when,
+                         const struct query *q, struct ivset *out)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (query_filters_imply(q, &c->v[i].q))
+            ivset_add(out, cover_believed(&c->v[i], rule, when));
+}
+
+static struct query with_direction(const struct query *q, int64_t direction)
+{
+    struct query d = *q;
+    query_meet_range(&d, AXIS_DIRECTION, (struct range){direction, direction + 1});
+    return d;
+}
+
+void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover_when when,
+                     const struct query *q, struct ivset *out)
+{
+    CLEANUP_IVSET struct ivset held = {0}, in = {0}, outb = {0};
+    add_believed(c, rule, when, q, &held);
+    if (range_is_all(q->num[AXIS_DIRECTION])) {
+        struct query inbound = with_direction(q, DIRECTION_INBOUND);
+        struct query outbound = with_direction(q, DIRECTION_OUTBOUND);
+        add_believed(c, rule, when, &inbound, &in);
+        add_believed(c, rule, when, &outbound, &outb);
+        ivset_add_common(&held, &in, &outb);
+    }
+    ivset_add(out, q->num[AXIS_END_TIME]);
+    for (size_t i = 0; i < held.n; i++)
+        ivset_cut(out, held.v[i]);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Coverage: what was read whole, and for how long that may be believed (DESIGN.md section 2).
+ *
+ * A span says: of this set of filters, the interval of end_time was read whole at fetched_at. An
+ * instant t of it is
+ *   final   when it was read more than `settle` seconds after it: never asked again;
+ *   fresh   for max(ttl, (fetched_at - t) / 10) seconds after fetched_at.
+ * The end of a span that reached the clock when it was read is open: while the span is younger than
+ * ttl it also answers for the seconds since.
+ *
+ * Pure: no I/O, no clock; all times are UTC seconds of the server's clock. Not locked; the owner
+ * (cache.c) does that.
+ */
+#ifndef CDRFS_CACHE_COVER_H
+#define CDRFS_CACHE_COVER_H
+
+#include "cache/ivset.h"
+
+struct span {
+    int64_t id;     /* row of the store; 0 while it has none */
+    struct query q; /* filters, and the interval as num[AXIS_END_TIME] */
+    int64_t fetched_at;
+    uint64_t seq; /* of the walk that read it, in this process; 0 for an earlier one */
+};
+
+struct cover_rule {
+    int64_t ttl, settle;
+};
+
+struct cover {
+    struct span *v;
+    size_t n, cap;
+};
+
+/* Asked of coverage: when, and which walks count as fresh however short ttl is. */
+struct cover_when {
+    int64_t now;
+    uint64_t after_seq; /* spans with a greater seq count whole; UINT64_MAX: none does */
+};
+
+void cover_release(struct cover *c);
+
+/* Adds a span and drops those it supersedes. -ENOMEM. */
+int cover_add(struct cover *c, const struct span *s) MUST_CHECK;
+
+/* True when `by` makes `old` superfluous: read no earlier, of filters that hold old's, of an
+ * interval that holds old's. */
+bool cover_superseded(const struct span *old, const struct span *by);
+
+/* The part of one span's interval that may be believed at that time. */
+struct range cover_believed(const struct span *s, struct cover_rule rule, struct cover_when when);
+
+/*
+ * Adds to out the instants of q's interval that must be asked of the source: those for which no
+ * believed span holds q's filters, alone or both directions together.
+ */
+void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover_when when,
+                     const struct query *q, struct ivset *out);
+
+#endif

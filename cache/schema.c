@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "cache/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/*
+ * call.id is AUTOINCREMENT because it serves as a node id, which must never come to mean another
+ * call. The bytes of the files stand apart so that listing a day reads only small rows.
+ */
+static const char *const steps[] = {
+    "CREATE TABLE call("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " uuid TEXT NOT NULL UNIQUE,"
+    " day INTEGER NOT NULL,"
+    " end_time INTEGER NOT NULL,"
+    " initiation_time INTEGER,"
+    " bill_duration INTEGER,"
+    " direction INTEGER,"
+    " hangup_cause INTEGER,"
+    " hangup_source INTEGER,"
+    " stir INTEGER,"
+    " from_number TEXT NOT NULL,"
+    " to_number TEXT NOT NULL,"
+    " trunk TEXT NOT NULL,"
+    " mtime INTEGER NOT NULL,"
+    " size INTEGER NOT NULL);"
+    "CREATE INDEX call_day ON call(day);"
+    "CREATE INDEX call_end_time ON call(end_time);"
+    "CREATE TABLE body(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE span("
+    " id INTEGER PRIMARY KEY,"
+    " filters TEXT NOT NULL,"
+    " lo INTEGER NOT NULL,"
+    " hi INTEGER NOT NULL,"
+    " fetched_at INTEGER NOT NULL);"
+    "CREATE TABLE fact(name TEXT PRIMARY KEY, value);",
+};
+
+static int read_number(struct db *d, const char *sql, int64_t *ret)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(d, sql);
+    if (!st || sqlite3_step(st) != SQLITE_ROW)
+        return db_errno(d) < 0 ? db_errno(d) : -EIO;
+    *ret = sqlite3_column_int64(st, 0);
+    return 0;
+}
+
+static int run_steps(struct db *d, int64_t version, int64_t now)
+{
+    char sql[160];
+    int rc = db_exec(d, "BEGIN IMMEDIATE");
+    for (size_t i = (size_t)version; i < ARRAY_LEN(steps) && rc == 0; i++)
+        rc = db_exec(d, steps[i]);
+    if (rc == 0 && version == 0) {
+        snprintf(sql, sizeof(sql), "INSERT INTO fact VALUES('created', %" PRId64 ")", now);
+        rc = db_exec(d, sql);
+    }
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu; PRAGMA application_id = %d",
+             ARRAY_LEN(steps), STORE_APPLICATION_ID);
+    if (rc == 0)
+        rc = db_exec(d, sql);
+    return rc == 0 ? db_exec(d, "COMMIT") : rc;
+}
+
+int schema_upgrade(struct db *d, int64_t now)
+{
+    int64_t version, application, tables;
+    int rc = read_number(d, "PRAGMA user_version", &version);
+    if (rc == 0)
+        rc = read_number(d, "PRAGMA application_id", &application);
+    if (rc == 0)
+        rc = read_number(d, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (rc < 0)
+        return rc;
+    if (tables && application != STORE_APPLICATION_ID)
+        return -EBADF;
+    if (version > (int64_t)ARRAY_LEN(steps))
+        return -EPROTO;
+    return version == (int64_t)ARRAY_LEN(steps) ? 0 : run_steps(d, version, now);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The embedded store: calls, their bytes, and coverage, in one SQLite file an account. The only
+ * code that knows SQLite.
+ *
+ * One thread writes (store_begin .. store_commit); any number read, each with a reader taken from a
+ * pool. Readers see what was committed. A call's row id never changes and is never given to another
+ * call, so it can serve as a node id.
+ *
+ * Errors: -EIO for a store that fails, -ENOSPC for a full disk, -ENOMEM.
+ */
+#ifndef CDRFS_CACHE_STORE_H
+#define CDRFS_CACHE_STORE_H
+
+#include "cache/cover.h"
+
+/* What a directory entry and a stat need. */
+struct entry {
+    int64_t id;
+    char uuid[CALL_UUID_MAX];
+    int64_t end_time; /* UTC seconds */
+    int64_t mtime;    /* end_time, or when the API was seen to have amended the record */
+    int64_t size;     /* bytes of the file */
+};
+
+struct store;
+
+/*
+ * Opens or makes the store at path (directory must exist), mode 0600. On failure says why in error:
+ * -EBUSY another process has it (error names its process id), -EPROTO written by a newer cdrfs,
+ * -EIO, -EACCES, -ENOMEM.
+ */
+int store_open(const char *path, struct store **ret, char *error, size_t cap) MUST_CHECK;
+
+/* All readers must have been given back. Accepts NULL. */
+void store_close(struct store *s);
+
+/* When the store was made, UTC seconds. */
+int64_t store_created(const struct store *s);
+
+/* --- writing: one thread --- */
+
+int store_begin(struct store *s) MUST_CHECK;
+int store_commit(struct store *s) MUST_CHECK;
+void store_rollback(struct store *s);
+
+enum put { PUT_NEW, PUT_SAME, PUT_AMENDED };
+
+/* Adds a call, or amends the one of that uuid when its bytes differ (mtime then becomes now). */
+int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret) MUST_CHECK;
+
+/* Remembers a span, and sets its id. */
+int store_put_span(struct store *s, struct span *span) MUST_CHECK;
+
+/* Forgets a span. */
+int store_drop_span(struct store *s, int64_t id) MUST_CHECK;
+
+/* Calls held that match q, as the transaction under way sees it. */
+int store_count_now(struct store *s, const struct query *q, int64_t *ret) MUST_CHECK;
+
+/* Hands every remembered span to fn; a span that cannot be read is left out. */
+int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span),
+                void *arg) MUST_CHECK;
+
+/* --- reading: any thread --- */
+
+/* Returns false to stop. */
+typedef bool store_entry_fn(void *arg, const struct entry *e);
+
+/* Calls matching q with an id above after, in the order of their ids. */
+int store_list(struct store *s, const struct query *q, int64_t after, store_entry_fn *fn,
+               void *arg) MUST_CHECK;
+
+/* The call of that name, whatever query it matches; matches says whether q holds it. -ENOENT. */
+int store_find(struct store *s, const struct query *q, const char *uuid, struct entry *ret,
+               bool *matches) MUST_CHECK;
+
+/* -ENOENT. */
+int store_entry(struct store *s, int64_t id, struct entry *ret) MUST_CHECK;
+
+/* The bytes of a call's file; the caller frees. -ENOENT. */
+int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size) MUST_CHECK;
+
+/* The newest end_time of the calls matching q; -ENOENT when there is none. */
+int store_newest(struct store *s, const struct query *q, int64_t *ret) MUST_CHECK;
+
+/* The oldest end_time of all calls held; -ENOENT. */
+int store_oldest(struct store *s, int64_t *ret) MUST_CHECK;
+
+/* Midnight of the first day after that second's day that holds a call; -ENOENT. */
+int store_next_day(struct store *s, int64_t after, int64_t *ret) MUST_CHECK;
+
+/* Calls held and the sum of their sizes. */
+int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes) MUST_CHECK;
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "api/utc.h"
+#include "cache/store_priv.h"
+
+#define ENTRY_COLUMNS "id, uuid, end_time, mtime, size"
+
+/* One reading call: a connection of its own, and a statement on it. */
+struct reading {
+    struct store *store;
+    struct db *db;
+    sqlite3_stmt *st;
+    int next; /* index of the next binding */
+};
+
+static void reading_end(struct reading *r)
+{
+    db_done(&r->st);
+    if (r->db)
+        store_give_reader(r->store, r->db);
+}
+
+#define CLEANUP_READING __attribute__((cleanup(reading_end)))
+
+/* Prepares `SELECT columns FROM table WHERE 1 [conditions of q] [tail]`. */
+static int reading_begin(struct reading *r, struct store *s, const char *select,
+                         const struct query *q, const char *tail)
+{
+    struct buf sql = buf_make(SQL_MAX);
+    *r = (struct reading){.store = s, .db = store_take_reader(s), .next = 1};
+    buf_puts(&sql, select);
+    if (q) {
+        buf_puts(&sql, " WHERE 1");
+        db_where(&sql, q);
+    }
+    buf_puts(&sql, tail);
+    if (r->db && !buf_error(&sql))
+        r->st = db_stmt(r->db, sql.p);
+    buf_release(&sql);
+    if (!r->st)
+        return -EIO;
+    if (q)
+        db_bind_query(r->st, &r->next, q);
+    return 0;
+}
+
+/* 1 for a row, 0 for none. */
+static int reading_step(struct reading *r)
+{
+    int rc = sqlite3_step(r->st);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_errno(r->db);
+}
+
+static void read_entry(struct reading *r, struct entry *e)
+{
+    const char *uuid = (const char *)sqlite3_column_text(r->st, 1);
+    e->id = sqlite3_column_int64(r->st, 0);
+    str_copy(e->uuid, sizeof(e->uuid), uuid ? uuid : "", uuid ? strlen(uuid) : 0);
+    e->end_time = sqlite3_column_int64(r->st, 2);
+    e->mtime = sqlite3_column_int64(r->st, 3);
+    e->size = sqlite3_column_int64(r->st, 4);
+}
+
+int store_list(struct store *s, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
+{
+    CLEANUP_READING struct reading r;
+    struct entry e;
+    int rc =
+        reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call", q, " AND id > ? ORDER BY id");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, r.next, after);
+    while ((rc = reading_step(&r)) > 0) {
+        read_entry(&r, &e);
+        if (!fn(arg, &e))
+            return 0;
+    }
+    return rc;
+}
+
+static int entry_by(struct reading *r, struct entry *ret)
+{
+    int rc = reading_step(r);
+    if (rc > 0)
+        read_entry(r, ret);
+    return rc > 0 ? 0 : rc == 0 ? -ENOENT : rc;
+}
+
+static int bind_uuid_and_find(struct reading *r, const char *uuid, struct entry *ret)
+{
+    sqlite3_bind_text(r->st, r->next, uuid, -1, SQLITE_STATIC);
+    return entry_by(r, ret);
+}
+
+int store_find(struct store *s, const struct query *q, const char *uuid, struct entry *ret,
+               bool *matches)
+{
+    {
+        CLEANUP_READING struct reading r;
+        int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call", q, " AND uuid = ?");
+        if (rc == 0)
+            rc = bind_uuid_and_find(&r, uuid, ret);
+        *matches = rc == 0;
+        if (rc != -ENOENT)
+            return rc;
+    }
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call WHERE uuid = ?", NULL, "");
+    return rc < 0 ? rc : bind_uuid_and_find(&r, uuid, ret);
+}
+
+int store_entry(struct store *s, int64_t id, struct entry *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call WHERE id = ?", NULL, "");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, 1, id);
+    return entry_by(&r, ret);
+}
+
+int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT bytes FROM body WHERE id = ?", NULL, "");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, 1, id);
+    rc = reading_step(&r);
+    if (rc <= 0)
+        return rc == 0 ? -ENOENT : rc;
+    const void *bytes = sqlite3_column_blob(r.st, 0);
+    size_t n = (size_t)sqlite3_column_bytes(r.st, 0);
+    char *copy = malloc(n + 1);
+    if (!copy)
+        return -ENOMEM;
+    if (n)
+        memcpy(copy, bytes, n);
+    *ret = copy;
+    *ret_size = n;
+    return 0;
+}
+
+/* A statement whose one row holds one number, NULL standing for none. */
+static int read_one(struct reading *r, int64_t *ret)
+{
+    int rc = reading_step(r);
+    if (rc < 0)
+        return rc;
+    if (rc == 0 || sqlite3_column_type(r->st, 0) == SQLITE_NULL)
+        return -ENOENT;
+    *ret = sqlite3_column_int64(r->st, 0);
+    return 0;
+}
+
+int store_newest(struct store *s, const struct query *q, int64_t *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT max(end_time) FROM call", q, "");
+    return rc < 0 ? rc : read_one(&r, ret);
+}
+
+int store_oldest(struct store *s, int64_t *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT min(end_time) FROM call", NULL, "");
+    return rc < 0 ? rc : read_one(&r, ret);
+}
+
+int store_next_day(struct store *s, int64_t after, int64_t *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT min(day) FROM call WHERE day > ?", NULL, "");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, 1, utc_day_number(after));
+    rc = read_one(&r, ret);
+    if (rc == 0)
+        *ret *= UTC_DAY;
+    return rc;
+}
+
+int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT count(*), ifnull(sum(size), 0) FROM call", NULL, "");
+    if (rc == 0)
+        rc = read_one(&r, ret_calls);
+    if (rc == 0)
+        *ret_bytes = sqlite3_column_int64(r.st, 1);
+    return rc;
+}

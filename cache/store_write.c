@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "api/utc.h"
+#include "cache/store_priv.h"
+
+int store_begin(struct store *s)
+{
+    return db_exec(s->writer, "BEGIN IMMEDIATE");
+}
+
+int store_commit(struct store *s)
+{
+    return db_exec(s->writer, "COMMIT");
+}
+
+void store_rollback(struct store *s)
+{
+    if (!sqlite3_get_autocommit(s->writer->sql) && db_exec(s->writer, "ROLLBACK") < 0)
+        return; /* SQLite has rolled back by itself already */
+}
+
+static int step_done(struct store *s, sqlite3_stmt *st)
+{
+    if (!st || sqlite3_step(st) != SQLITE_DONE) {
+        int rc = db_errno(s->writer);
+        return rc < 0 ? rc : -EIO;
+    }
+    return 0;
+}
+
+/* Looks for a call of that uuid: its id or 0, and whether its bytes are these. */
+static int find_held(struct store *s, const struct call *c, int64_t *ret_id, bool *ret_same)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "SELECT call.id, bytes FROM call JOIN body USING(id) WHERE uuid = ?");
+    *ret_id = 0;
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_text(st, 1, c->uuid, -1, SQLITE_STATIC);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_DONE)
+        return 0;
+    if (rc != SQLITE_ROW)
+        return db_errno(s->writer);
+    *ret_id = sqlite3_column_int64(st, 0);
+    *ret_same = (size_t)sqlite3_column_bytes(st, 1) == c->body.n &&
+                memcmp(sqlite3_column_blob(st, 1), c->body.p, c->body.n) == 0;
+    return 0;
+}
+
+static void bind_number(sqlite3_stmt *st, int i, int64_t v)
+{
+    if (v == INT64_MIN)
+        sqlite3_bind_null(st, i);
+    else
+        sqlite3_bind_int64(st, i, v);
+}
+
+#define CALL_COLUMNS                                                                               \
+    "uuid, day, end_time, initiation_time, bill_duration, direction, hangup_cause, "               \
+    "hangup_source, stir, from_number, to_number, trunk, mtime, size"
+
+/* id 0 inserts; ret_id is the row's id. */
+static int write_call(struct store *s, const struct call *c, int64_t id, int64_t mtime,
+                      int64_t *ret_id)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(
+        s->writer, id ? "UPDATE call SET (" CALL_COLUMNS
+                        ") = (?,?,?,?,?,?,?,?,?,?,?,?,?,?) WHERE id = ?"
+                      : "INSERT INTO call(" CALL_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    int i = 1;
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_text(st, i++, c->uuid, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, i++, utc_day_number(c->num[AXIS_END_TIME]));
+    for (int a = 0; a < NUM_AXES; a++)
+        bind_number(st, i++, c->num[a]);
+    for (int a = 0; a < TEXT_AXES; a++)
+        sqlite3_bind_text(st, i++, c->text[a], -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, i++, mtime);
+    sqlite3_bind_int64(st, i++, (int64_t)c->body.n);
+    if (id)
+        sqlite3_bind_int64(st, i++, id);
+    int rc = step_done(s, st);
+    *ret_id = id ? id : sqlite3_last_insert_rowid(s->writer->sql);
+    return rc;
+}
+
+static int write_body(struct store *s, const struct call *c, int64_t id)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "INSERT OR REPLACE INTO body(id, bytes) VALUES(?,?)");
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_int64(st, 1, id);
+    sqlite3_bind_blob(st, 2, c->body.p, (int)c->body.n, SQLITE_STATIC);
+    return step_done(s, st);
+}
+
+int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret)
+{
+    int64_t id;
+    bool same = false;
+    int rc = find_held(s, c, &id, &same);
+    if (rc < 0)
+        return rc;
+    *ret = !id ? PUT_NEW : same ? PUT_SAME : PUT_AMENDED;
+    if (same)
+        return 0;
+    rc = write_call(s, c, id, id ? now : c->num[AXIS_END_TIME], &id);
+    return rc < 0 ? rc : write_body(s, c, id);
+}
+
+int store_put_span(struct store *s, struct span *span)
+{
+    char filters[QUERY_KEY_MAX];
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES(?,?,?,?)");
+    if (!st)
+        return db_errno(s->writer);
+    query_filter_key(&span->q, filters);
+    sqlite3_bind_text(st, 1, filters, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, span->q.num[AXIS_END_TIME].lo);
+    sqlite3_bind_int64(st, 3, span->q.num[AXIS_END_TIME].hi);
+    sqlite3_bind_int64(st, 4, span->fetched_at);
+    int rc = step_done(s, st);
+    span->id = sqlite3_last_insert_rowid(s->writer->sql);
+    return rc;
+}
+
+int store_drop_span(struct store *s, int64_t id)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "DELETE FROM span WHERE id = ?");
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_int64(st, 1, id);
+    return step_done(s, st);
+}
+
+int store_count_now(struct store *s, const struct query *q, int64_t *ret)
+{
+    struct buf sql = buf_make(SQL_MAX);
+    int i = 1, rc = 0;
+    buf_puts(&sql, "SELECT count(*) FROM call WHERE 1");
+    db_where(&sql, q);
+    CLEANUP_STMT sqlite3_stmt *st = buf_error(&sql) ? NULL : db_stmt(s->writer, sql.p);
+    if (st)
+        db_bind_query(st, &i, q);
+    if (st && sqlite3_step(st) == SQLITE_ROW)
+        *ret = sqlite3_column_int64(st, 0);
+    else
+        rc = -EIO;
+    buf_release(&sql);
+    return rc;
+}
+
+static int read_span(sqlite3_stmt *st, struct span *ret)
+{
+    struct span s = {.id = sqlite3_column_int64(st, 0)};
+    const char *filters = (const char *)sqlite3_column_text(st, 1);
+    if (!filters || query_from_filter_key(filters, &s.q) < 0)
+        return -EINVAL;
+    query_meet_range(&s.q, AXIS_END_TIME,
+                     (struct range){sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)});
+    s.fetched_at = sqlite3_column_int64(st, 4);
+    *ret = s;
+    return 0;
+}
+
+int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span), void *arg)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "SELECT id, filters, lo, hi, fetched_at FROM span");
+    int rc;
+    if (!st)
+        return db_errno(s->writer);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct span span;
+        if (read_span(st, &span) == 0 && (rc = fn(arg, &span)) < 0)
+            return rc;
+    }
+    return rc == SQLITE_DONE ? 0 : db_errno(s->writer);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The page walk: which pages of a window to ask for, and when the rows that came are the whole of
+ * it (DESIGN.md section 3, API.md traps 4 to 8 and 21). Pure but for memory: the caller fetches and
+ * stores; this decides.
+ *
+ *     ASKING --first page--> ASKING the rest in parallel --all came--> WHOLE
+ *                                   |                                    ^
+ *                                   | counts disagree: another pass -----+ (two equal passes are
+ *                                   v                                       the truth of a host
+ *                                 BROKEN after WALK_PASSES                  whose total is wrong)
+ *
+ * Two equal passes count only when full pages come first, then at most one that is not full, then
+ * nothing: a host that leaves holes, or gives fewer rows a page than asked, is never believed
+ * without its own total.
+ *
+ * A row is known by a number: a hash of its call_uuid, or walk_bad_row() for one without. Rows are
+ * counted once, however often they come. `next` is never looked at.
+ */
+#ifndef CDRFS_CACHE_WALK_H
+#define CDRFS_CACHE_WALK_H
+
+#include "api/query.h"
+
+#define WALK_PASSES 4
+
+enum walk_state { WALK_ASKING, WALK_WHOLE, WALK_BROKEN };
+
+struct walk {
+    int limit; /* rows a full page has */
+    enum walk_state state;
+    int pass;         /* from 1 */
+    int64_t total;    /* the newest total_count; -1 before the first page of a pass */
+    bool moved;       /* total_count changed within this pass */
+    int64_t next;     /* offset of the next page to ask for */
+    int64_t end;      /* offsets below are to be asked in this pass */
+    int64_t short_at; /* the lowest page that was not full; INT64_MAX: none */
+    int64_t last;     /* the highest page that had rows; -1: none */
+    int out;          /* pages asked and not yet come */
+    int64_t pages;    /* that came, in all passes */
+    uint64_t *rows;   /* open-addressed set of this pass's rows; 0 is free */
+    size_t nrows, cap;
+    uint64_t sum;        /* of the rows, to compare passes */
+    int64_t before_rows; /* the pass before: how many rows, their sum; -1 for none */
+    uint64_t before_sum;
+};
+
+void walk_init(struct walk *w, int limit);
+void walk_release(struct walk *w);
+
+/* The offset to ask for next, which then counts as asked; -1 when none may be asked now. */
+int64_t walk_next(struct walk *w);
+
+/*
+ * Page `offset` came with n rows. held is the number of calls of the window that the store has,
+ * this page's included, or -1 when the caller did not count: when the first page makes that equal
+ * to the total, the rest is known already. -ENOMEM; else look at w->state.
+ */
+int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
+              int64_t held) MUST_CHECK;
+
+/* A page that was asked for will not come: the walk is broken. */
+void walk_lost(struct walk *w);
+
+/* The number that stands for a row without a usable id, at its place in the window. */
+uint64_t walk_bad_row(int64_t place);
+
+/* The number that stands for a call. */
+uint64_t walk_row(const char *uuid);
+
+#endif
