@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "fs/attr.h"
+
+#include <string.h>
+
+static void set_times(struct stat *st, int64_t t)
+{
+    st->st_mtim.tv_sec = t;
+    st->st_ctim = st->st_atim = st->st_mtim;
+}
+
+static void set_owner(const struct fs *fs, struct stat *st)
+{
+    st->st_uid = fs->uid;
+    st->st_gid = fs->gid;
+    st->st_blksize = 4096;
+}
+
+void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    set_owner(fs, ret);
+    set_times(ret, e->mtime);
+    ret->st_ino = inode_of_call(e->uuid);
+    ret->st_mode = S_IFREG | (0444 & ~fs->umask);
+    ret->st_nlink = CALL_NLINK;
+    ret->st_size = e->size;
+    ret->st_blocks = (e->size + 511) / 512;
+}
+
+static int64_t dir_mtime(const struct fs *fs, const struct dir *d)
+{
+    int64_t newest;
+    if (d->kind != DIR_WINDOW)
+        return cache_created(fs->cache);
+    if (cache_newest(fs->cache, &d->q, &newest) == 0)
+        return newest;
+    return d->q.num[AXIS_END_TIME].lo;
+}
+
+void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct stat *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    set_owner(fs, ret);
+    set_times(ret, dir_mtime(fs, d));
+    ret->st_ino = ino;
+    ret->st_mode = S_IFDIR | (0555 & ~fs->umask);
+    ret->st_nlink = 2;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What stat says (DESIGN.md section 1, "Attributes"). No FUSE here.
+ */
+#ifndef CDRFS_FS_ATTR_H
+#define CDRFS_FS_ATTR_H
+
+#include "fs/fs.h"
+
+#define CALL_NLINK 8 /* the views that list every call */
+
+void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret);
+
+/* A directory; a window has the mtime of its newest call held, else its own beginning, every other
+ * that of the store's creation. */
+void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct stat *ret);
+
+#endif

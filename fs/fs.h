@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the FUSE handlers share. One struct fs a mount; no globals.
+ */
+#ifndef CDRFS_FS_FS_H
+#define CDRFS_FS_FS_H
+
+#include <sys/stat.h>
+
+#include "cache/cache.h"
+#include "fs/log.h"
+#include "fs/node.h"
+
+struct park;
+struct fuse_lowlevel_ops;
+
+struct fs {
+    struct cache *cache;
+    struct nodes *nodes;
+    struct park *park;
+    struct log *log;
+    uid_t uid;
+    gid_t gid;
+    mode_t umask; /* bits taken from 0444 and 0555 */
+};
+
+/* The handlers; their userdata is a struct fs. */
+extern const struct fuse_lowlevel_ops fs_ops;
+
+#endif

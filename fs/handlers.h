@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The FUSE handlers that fill `fs_ops`, by file. Each is thin: decode, ask the cache, reply exactly
+ * once or park. Private to the FUSE side.
+ */
+#ifndef CDRFS_FS_HANDLERS_H
+#define CDRFS_FS_HANDLERS_H
+
+#include <fuse_lowlevel.h>
+
+#include "fs/fs.h"
+
+/* How long the kernel may keep what it was told, in seconds. */
+#define KEEP_CALL 60.0
+#define KEEP_DIR 1.0
+
+static inline struct fs *fs_of(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+/* What the kernel is told of a call, and of a directory, whose look-up this counts (undo with
+ * nodes_forget()). */
+void entry_of_call(const struct fs *fs, const struct entry *e, struct fuse_entry_param *ret);
+int entry_of_dir(struct fs *fs, uint64_t parent, const char *name, const struct dir *d,
+                 struct fuse_entry_param *ret) MUST_CHECK;
+
+/* True when nothing can be fetched for q and nothing of it is held. */
+bool window_is_gone(const struct fs *fs, const struct query *q);
+
+/* readdir.c */
+void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void fs_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void fs_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+                    struct fuse_file_info *fi);
+void fs_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+
+/* lookup.c */
+void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void fs_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups);
+void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+
+#endif

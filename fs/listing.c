@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "fs/listing.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/utc.h"
+
+void listing_release(struct listing *l)
+{
+    free(l->names);
+    *l = (struct listing){0};
+}
+
+static int add(struct listing *l, const char *name)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 32;
+        void *names = realloc(l->names, cap * sizeof(*l->names));
+        if (!names)
+            return -ENOMEM;
+        l->names = names;
+        l->cap = cap;
+    }
+    str_copy(l->names[l->n++], LISTING_NAME_MAX, name, strlen(name));
+    return 0;
+}
+
+/* A day is listed unless it is known to hold no call of this query. */
+static int add_day(const struct fs *fs, const struct dir *d, int64_t day, bool served,
+                   struct listing *l)
+{
+    struct query q = d->q;
+    int64_t newest;
+    char name[UTC_TEXT_MAX];
+    query_meet_range(&q, AXIS_END_TIME, (struct range){day, day + UTC_DAY});
+    if (q.none)
+        return 0;
+    int rc = cache_newest(fs->cache, &q, &newest);
+    if (rc == -ENOENT && (!served || cache_known(fs->cache, &q)))
+        return 0;
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    utc_format_day(day, name);
+    return add(l, name);
+}
+
+/* Days held from before what the API still serves, then all that it serves. */
+static int list_dates(const struct fs *fs, const struct dir *d, struct listing *l)
+{
+    int64_t served = cache_served_from(fs->cache), today = utc_midnight(cache_now(fs->cache));
+    int64_t day = INT64_MIN / 2;
+    int rc;
+    while ((rc = cache_next_day(fs->cache, day, &day)) == 0 && day < served)
+        if ((rc = add_day(fs, d, day, false, l)) < 0)
+            return rc;
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = 0;
+    for (day = served; day <= today && rc == 0; day += UTC_DAY)
+        rc = add_day(fs, d, day, true, l);
+    return rc;
+}
+
+static int list_axis(const struct dir *d, struct listing *l)
+{
+    const struct axis *a = &axes[d->axis];
+    int rc = 0;
+    for (size_t i = 0; a->choices && a->choices[i].path && rc == 0; i++)
+        rc = add(l, a->choices[i].path);
+    return rc;
+}
+
+static int list_root(struct listing *l)
+{
+    int rc = add(l, "by-date");
+    return rc < 0 ? rc : add(l, axes[AXIS_DIRECTION].dir);
+}
+
+int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
+{
+    struct listing l = {0};
+    int rc;
+    if (d->kind == DIR_AXIS)
+        rc = list_axis(d, &l);
+    else if (d->root)
+        rc = list_root(&l);
+    else
+        rc = list_dates(fs, d, &l);
+    if (rc < 0)
+        listing_release(&l);
+    else
+        *ret = l;
+    return rc;
+}

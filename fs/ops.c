@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What else the kernel asks: attributes, contents, space; and every way to write, which is EROFS.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "fs/attr.h"
+#include "fs/handlers.h"
+
+static void on_init(void *userdata, struct fuse_conn_info *conn)
+{
+    (void)userdata;
+    /* Attributes are at hand when names are, so a plain listing never costs more. */
+    conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
+    conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
+}
+
+static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+    struct fs *fs = fs_of(req);
+    struct stat st;
+    struct entry e;
+    struct node_info info;
+    (void)fi;
+    if (node & NODE_CALL) {
+        int rc = cache_entry(fs->cache, (int64_t)(node & ~NODE_CALL), &e);
+        if (rc < 0) {
+            fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
+            return;
+        }
+        attr_of_call(fs, &e, &st);
+        fuse_reply_attr(req, &st, KEEP_CALL);
+    } else if (nodes_get(fs->nodes, node, &info) < 0) {
+        fuse_reply_err(req, ESTALE);
+    } else {
+        attr_of_dir(fs, &info.dir, info.ino, &st);
+        fuse_reply_attr(req, &st, KEEP_DIR);
+    }
+}
+
+static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+    (void)node;
+    if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
+        fuse_reply_err(req, EROFS);
+        return;
+    }
+    fi->keep_cache = 1;
+    fuse_reply_open(req, fi);
+}
+
+static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+                    struct fuse_file_info *fi)
+{
+    CLEANUP_FREE char *body = NULL;
+    size_t n = 0;
+    (void)fi;
+    int rc = cache_body(fs_of(req)->cache, (int64_t)(node & ~NODE_CALL), &body, &n);
+    if (rc < 0) {
+        fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
+        return;
+    }
+    size_t from = (size_t)off < n ? (size_t)off : n;
+    fuse_reply_buf(req, body + from, n - from < size ? n - from : size);
+}
+
+static void on_statfs(fuse_req_t req, fuse_ino_t node)
+{
+    int64_t calls, bytes;
+    struct statvfs st = {.f_bsize = 512, .f_frsize = 512, .f_namemax = 255, .f_flag = ST_RDONLY};
+    (void)node;
+    int rc = cache_totals(fs_of(req)->cache, &calls, &bytes);
+    if (rc < 0) {
+        fuse_reply_err(req, -rc);
+        return;
+    }
+    st.f_blocks = (fsblkcnt_t)(bytes + 511) / 512;
+    st.f_files = (fsfilcnt_t)calls;
+    fuse_reply_statfs(req, &st);
+}
+
+/* --- writing --- */
+
+static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,
+                       struct fuse_file_info *fi)
+{
+    (void)node, (void)st, (void)set, (void)fi;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+{
+    (void)parent, (void)name, (void)mode, (void)dev;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    (void)parent, (void)name, (void)mode;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    (void)parent, (void)name;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+    (void)target, (void)parent, (void)name;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+                      const char *newname, unsigned flags)
+{
+    (void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t newparent, const char *newname)
+{
+    (void)node, (void)newparent, (void)newname;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
+{
+    (void)parent, (void)name, (void)mode, (void)fi;
+    fuse_reply_err(req, EROFS);
+}
+
+static void on_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
+                     struct fuse_file_info *fi)
+{
+    (void)node, (void)buf, (void)size, (void)off, (void)fi;
+    fuse_reply_err(req, EROFS);
+}
+
+const struct fuse_lowlevel_ops fs_ops = {
+    .init = on_init,
+    .lookup = fs_lookup,
+    .forget = fs_forget,
+    .forget_multi = fs_forget_multi,
+    .getattr = on_getattr,
+    .open = on_open,
+    .read = on_read,
+    .opendir = fs_opendir,
+    .readdir = fs_readdir,
+    .readdirplus = fs_readdirplus,
+    .releasedir = fs_releasedir,
+    .statfs = on_statfs,
+    .setattr = on_setattr,
+    .mknod = on_mknod,
+    .mkdir = on_mkdir,
+    .unlink = on_remove,
+    .rmdir = on_remove,
+    .symlink = on_symlink,
+    .rename = on_rename,
+    .link = on_link,
+    .create = on_create,
+    .write = on_write,
+};

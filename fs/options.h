@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The command line, and the one table of options that parsing, defaults, ranges and --help come
+ * from.
+ */
+#ifndef CDRFS_FS_OPTIONS_H
+#define CDRFS_FS_OPTIONS_H
+
+#include <sys/types.h>
+
+#include "api/util.h"
+
+enum option_type {
+    OPTION_TEXT,
+    OPTION_CHOICE,  /* words separated by `|` in `values` */
+    OPTION_SECONDS, /* a whole number, or one with s, m, h or d behind it */
+    OPTION_WHOLE,
+    OPTION_NUMBER, /* any positive number */
+    OPTION_OCTAL,
+    OPTION_FLAG
+};
+
+struct option_def {
+    const char *name;
+    enum option_type type;
+    size_t offset;        /* in struct options */
+    double least, most;   /* of what can be counted */
+    const char *fallback; /* as it would be written; NULL: none */
+    const char *env;      /* variable that stands in for the option; NULL: none */
+    const char *values;   /* what it takes, for people */
+    const char *help;
+};
+
+extern const struct option_def option_defs[];
+extern const size_t option_defs_count;
+
+struct options {
+    char *mountpoint; /* absolute */
+    char *auth_id;    /* NULL: from the environment */
+    bool foreground, debug, single, help, version;
+    char *kernel; /* options for the kernel's mount, comma separated; NULL: none */
+
+    char *dialect, *api_url, *cache_dir, *auth_token_file, *log_level;
+    int64_t ttl, settle, stale_if_error, deadline;
+    double rate;
+    int64_t connections;
+    int64_t uid, gid, umask; /* uid and gid: -1 is the mounter's */
+    bool ro;
+};
+
+/*
+ * Parses. -EINVAL with one line for the user in error; -ENOMEM. With help or version set nothing
+ * else is required. Release with options_release() in any case.
+ */
+int options_parse(int argc, char **argv, struct options *ret, char *error, size_t cap) MUST_CHECK;
+void options_release(struct options *o);
+
+/* The text of --help. */
+void options_help(struct buf *out);
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reading directories. The offset behind an entry is 1 for `.`, 2 for `..`, then in a window the
+ * call's row id + 2, else its place in the listing + 3. Row ids only grow, so a window may be read
+ * while it is still being fetched: what comes later stands later, and nothing comes twice.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "fs/attr.h"
+#include "fs/handlers.h"
+#include "fs/listing.h"
+#include "fs/park.h"
+
+#define DOTS 2
+
+/* An open directory. The kernel reads one handle from one thread at a time. */
+struct dirh {
+    struct node_info info;
+    uint64_t node;
+    struct listing listing;
+    atomic_bool whole; /* of a window: all of it was held at some moment since the last rewind */
+};
+
+/* A reply being filled. */
+struct filling {
+    struct fs *fs;
+    fuse_req_t req;
+    const struct dirh *dirh;
+    bool plus;
+    char *buf;
+    size_t size, used;
+};
+
+void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+    struct dirh *h = calloc(1, sizeof(*h));
+    int rc = h ? nodes_get(fs_of(req)->nodes, node, &h->info) : -ENOMEM;
+    if (rc < 0) {
+        free(h);
+        fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
+        return;
+    }
+    h->node = node;
+    fi->fh = (uint64_t)(uintptr_t)h;
+    if (fuse_reply_open(req, fi) < 0)
+        free(h);
+}
+
+static struct dirh *dirh_of(const struct fuse_file_info *fi)
+{
+    return (struct dirh *)(uintptr_t)fi->fh;
+}
+
+void fs_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+    struct dirh *h = dirh_of(fi);
+    (void)node;
+    listing_release(&h->listing);
+    free(h);
+    fuse_reply_err(req, 0);
+}
+
+/* False: no room left. */
+static bool put(struct filling *f, const char *name, const struct fuse_entry_param *e, off_t next)
+{
+    size_t room = f->size - f->used, need;
+    if (f->plus)
+        need = fuse_add_direntry_plus(f->req, f->buf + f->used, room, name, e, next);
+    else
+        need = fuse_add_direntry(f->req, f->buf + f->used, room, name, &e->attr, next);
+    if (need > room)
+        return false;
+    f->used += need;
+    return true;
+}
+
+/* `.` and `..`: the kernel takes no look-up of these. */
+static bool put_dots(struct filling *f, off_t off)
+{
+    const struct node_info *here = &f->dirh->info;
+    struct node_info above = *here;
+    struct fuse_entry_param e = {.attr = {.st_mode = S_IFDIR}};
+    if (nodes_get(f->fs->nodes, here->parent, &above) < 0)
+        above.ino = here->ino;
+    e.attr.st_ino = here->ino;
+    if (off < 1 && !put(f, ".", &e, 1))
+        return false;
+    e.attr.st_ino = above.ino;
+    return off >= DOTS || put(f, "..", &e, DOTS);
+}
+
+static bool put_call(void *arg, const struct entry *e)
+{
+    struct filling *f = arg;
+    struct fuse_entry_param param;
+    char name[FILE_NAME_MAX];
+    path_call_name(e->uuid, name);
+    entry_of_call(f->fs, e, &param);
+    return put(f, name, &param, e->id + DOTS);
+}
+
+static bool put_dir(struct filling *f, const char *name, off_t next)
+{
+    struct fuse_entry_param e;
+    struct dir d;
+    const char *reason;
+    if (path_child(&f->dirh->info.dir, name, INT64_MAX, &d, &reason) < 0 ||
+        entry_of_dir(f->fs, f->dirh->node, name, &d, &e) < 0)
+        return true; /* left out: it cannot be looked up either */
+    bool fits = put(f, name, &e, next);
+    if (!f->plus || !fits)
+        nodes_forget(f->fs->nodes, e.ino, 1);
+    return fits;
+}
+
+static int fill_listing(struct filling *f, struct dirh *h, off_t off)
+{
+    int rc = 0;
+    if (off == 0) {
+        listing_release(&h->listing);
+        rc = listing_take(f->fs, &h->info.dir, &h->listing);
+    }
+    if (rc < 0 || !put_dots(f, off))
+        return rc;
+    for (size_t i = off > DOTS ? (size_t)off - DOTS : 0; i < h->listing.n; i++)
+        if (!put_dir(f, h->listing.names[i], (off_t)i + DOTS + 1))
+            break;
+    return 0;
+}
+
+/* -EAGAIN when nothing is there yet and more may come. */
+static int fill_window(struct filling *f, struct dirh *h, off_t off, uint64_t *seen)
+{
+    const struct query *q = &h->info.dir.q;
+    struct cache *cache = f->fs->cache;
+    *seen = cache_tick(cache);
+    if (!h->whole && (cache_known(cache, q) || cache_beyond(cache, q)))
+        h->whole = true;
+    bool whole = h->whole;
+    if (!put_dots(f, off))
+        return 0;
+    int rc = cache_list(cache, q, off > DOTS ? off - DOTS : 0, put_call, f);
+    if (rc < 0)
+        return rc;
+    return f->used || whole ? 0 : -EAGAIN;
+}
+
+/* Tries to answer p, which need not be in the park yet; -EAGAIN as above, else it was answered
+ * unless rc < 0. */
+static int answer(struct fs *fs, struct parked *p, struct filling *f)
+{
+    struct dirh *h = p->dirh;
+    *f = (struct filling){.fs = fs, .req = p->req, .dirh = h, .plus = p->plus, .size = p->size};
+    f->buf = malloc(p->size);
+    if (!f->buf)
+        return -ENOMEM;
+    if (h->info.dir.kind == DIR_WINDOW)
+        return fill_window(f, h, p->off, &p->seen);
+    return fill_listing(f, h, p->off);
+}
+
+static void reply(fuse_req_t req, int rc, struct filling *f)
+{
+    if (rc < 0)
+        fuse_reply_err(req, -rc);
+    else
+        fuse_reply_buf(req, f->buf, f->used);
+    free(f->buf);
+}
+
+static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
+{
+    struct filling f = {0};
+    fuse_req_t req = p->req;
+    if (whole)
+        p->dirh->whole = true;
+    int rc = err ? err : answer(fs, p, &f);
+    if (rc == -EAGAIN) {
+        free(f.buf);
+        park_wait(fs, p);
+        return;
+    }
+    park_end(fs, p);
+    reply(req, rc, &f);
+}
+
+static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi,
+                     bool plus)
+{
+    struct fs *fs = fs_of(req);
+    struct dirh *h = dirh_of(fi);
+    struct filling f;
+    struct parked model = {.req = req,
+                           .q = h->info.dir.q,
+                           .resume = resume_readdir,
+                           .dirh = h,
+                           .size = size,
+                           .off = off,
+                           .plus = plus};
+    if (off == 0)
+        h->whole = false;
+    int rc = answer(fs, &model, &f);
+    if (rc != -EAGAIN) {
+        reply(req, rc, &f);
+        return;
+    }
+    free(f.buf);
+    struct parked *p = park_new(fs, &model);
+    if (p)
+        park_wait(fs, p);
+    else
+        fuse_reply_err(req, ENOMEM);
+}
+
+void fs_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    (void)node;
+    read_dir(req, size, off, fi, false);
+}
+
+void fs_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+                    struct fuse_file_info *fi)
+{
+    (void)node;
+    read_dir(req, size, off, fi, true);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+#include "fs/start.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/plivo.h"
+#include "cache/cache.h"
+#include "fs/fs.h"
+#include "fs/park.h"
+
+#define ERROR_MAX 512
+#define PROVE_MOST_S 20
+
+/* --- the request that proves the credentials --- */
+
+struct proof {
+    pthread_mutex_t lock; /* guards the rest; signalled by done */
+    pthread_cond_t done;
+    bool answered, left;
+    struct failure failure;
+};
+
+static void proof_free(struct proof *p)
+{
+    pthread_cond_destroy(&p->done);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+/* Whoever comes last, the answer or the one who waited, frees. */
+static void on_proof(void *arg, const struct failure *failure, struct page *page)
+{
+    struct proof *p = arg;
+    page_free(page);
+    pthread_mutex_lock(&p->lock);
+    p->failure = *failure;
+    p->answered = true;
+    bool left = p->left;
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+    if (left)
+        proof_free(p);
+}
+
+static bool wait_for_proof(struct proof *p, struct failure *ret)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PROVE_MOST_S;
+    pthread_mutex_lock(&p->lock);
+    while (!p->answered && pthread_cond_timedwait(&p->done, &p->lock, &until) != ETIMEDOUT)
+        ;
+    bool answered = p->answered;
+    *ret = p->failure;
+    p->left = true;
+    pthread_mutex_unlock(&p->lock);
+    return answered;
+}
+
+/* Asks for the last minute. 0, or -EACCES; anything else may mend itself and is only a warning. */
+static int prove_credentials(struct source *s, const struct log *log)
+{
+    struct proof *p = calloc(1, sizeof(*p));
+    struct failure f = {0};
+    struct query q = QUERY_ALL;
+    int64_t now = (int64_t)time(NULL);
+    if (!p)
+        return -ENOMEM;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->done, NULL);
+    query_meet_range(&q, AXIS_END_TIME, (struct range){now - 60, now + 1});
+    s->ops->fetch_page(s, &q, 0, URGENT, on_proof, p);
+    if (wait_for_proof(p, &f))
+        proof_free(p);
+    else
+        failure_set(&f, -ETIMEDOUT, 0, "no answer within %d s", PROVE_MOST_S);
+    if (f.err == -EACCES)
+        log_line(log, LOG_LEVEL_ERROR, "the API refuses these credentials (%s): %s", f.detail,
+                 failure_remedy(&f));
+    else if (f.err && f.http != 400)
+        log_line(log, LOG_LEVEL_WARNING, "the API cannot be reached (%s); serving what is held: %s",
+                 f.detail, failure_remedy(&f));
+    return f.err == -EACCES ? f.err : 0;
+}
+
+/* --- the store's place --- */
+
+static int make_dirs(const char *path)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    for (char *p = copy + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            return -errno;
+        *p = '/';
+    }
+    return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int store_dir(const struct options *o, char **ret)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n;
+    if (o->cache_dir)
+        n = asprintf(ret, "%s", o->cache_dir);
+    else if (xdg && *xdg == '/')
+        n = asprintf(ret, "%s/cdrfs", xdg);
+    else
+        n = asprintf(ret, "%s/.cache/cdrfs", home && *home ? home : "/var");
+    return n < 0 ? -ENOMEM : 0;
+}
+
+static int store_path(const struct options *o, const struct account *a, char **ret, char *error)
+{
+    CLEANUP_FREE char *dir = NULL;
+    int rc = store_dir(o, &dir);
+    if (rc == 0)
+        rc = make_dirs(dir);
+    if (rc < 0) {
+        snprintf(error, ERROR_MAX,
+                 "the folder for the store %s cannot be made: %s; see cache_dir=", dir ? dir : "",
+                 strerror(-rc));
+        return rc;
+    }
+    const char *suffix = strcmp(o->dialect, "latest") == 0 ? "" : "-legacy";
+    return asprintf(ret, "%s/%s%s.db", dir, a->id, suffix) < 0 ? -ENOMEM : 0;
+}
+
+/* --- the parts --- */
+
+static void on_report(void *arg, const struct query *q, const struct failure *f)
+{
+    const struct fs *fs = arg;
+    char filters[QUERY_KEY_MAX];
+    query_filter_key(q, filters);
+    log_line(fs->log, LOG_LEVEL_WARNING, "%s: %s%s%s%s%s (%s)", strerror(-f->err), f->detail,
+             *filters ? ", asking for " : "", filters, *f->api_id ? ", api_id " : "", f->api_id,
+             failure_remedy(f));
+}
+
+static int make_source(const struct options *o, const struct account *a, struct source **ret,
+                       char *error)
+{
+    CLEANUP_FREE char *url = NULL;
+    int rc = account_api_url(o->api_url, &url, error, ERROR_MAX);
+    if (rc < 0)
+        return rc;
+    struct plivo_opts p = {.dialect = dialect_by_name(o->dialect),
+                           .api_url = url,
+                           .http = {.auth_id = a->id,
+                                    .token = a->token,
+                                    .rate = o->rate,
+                                    .connections = (int)o->connections,
+                                    .timeout_ms = o->deadline * 1000}};
+    rc = plivo_create(&p, ret);
+    if (rc < 0)
+        snprintf(error, ERROR_MAX, "the network thread cannot be started: %s", strerror(-rc));
+    return rc;
+}
+
+static int make_cache(const struct options *o, const struct account *a, struct source *s,
+                      struct fs *fs, char *error)
+{
+    CLEANUP_FREE char *path = NULL;
+    int rc = store_path(o, a, &path, error);
+    if (rc < 0) {
+        s->ops->destroy(s);
+        return rc;
+    }
+    struct cache_opts c = {.path = path,
+                           .source = s,
+                           .ttl_s = o->ttl,
+                           .settle_s = o->settle,
+                           .stale_if_error_s = o->stale_if_error,
+                           .deadline_ms = o->deadline * 1000,
+                           .pages_at_once = (int)o->connections * 2,
+                           .report = on_report,
+                           .report_arg = fs};
+    return cache_create(&c, &fs->cache, error, ERROR_MAX);
+}
+
+static struct fuse_session *make_session(const struct options *o, const struct account *a,
+                                         struct fs *fs)
+{
+    CLEANUP_FREE char *opts = NULL;
+    if (asprintf(&opts, "fsname=%s,subtype=cdrfs,default_permissions%s%s%s", a->id,
+                 o->ro ? ",ro" : "", o->kernel ? "," : "", o->kernel ? o->kernel : "") < 0)
+        return NULL;
+    char *argv[] = {"cdrfs", "-o", opts, o->debug ? "-d" : NULL, NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(o->debug ? 4 : 3, argv);
+    struct fuse_session *se = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), fs);
+    fuse_opt_free_args(&args);
+    return se;
+}
+
+static int loop(struct fuse_session *se, bool single)
+{
+    if (single)
+        return fuse_session_loop(se);
+    struct fuse_loop_config *config = fuse_loop_cfg_create();
+    if (!config)
+        return -ENOMEM;
+    int rc = fuse_session_loop_mt(se, config);
+    fuse_loop_cfg_destroy(config);
+    return rc;
+}
+
+static bool serve(const struct options *o, const struct account *a, struct fs *fs,
+                  void (*ready)(void *arg), void *arg)
+{
+    struct fuse_session *se = make_session(o, a, fs);
+    bool served = false;
+    if (!se)
+        return false;
+    if (fuse_set_signal_handlers(se) == 0) {
+        if (fuse_session_mount(se, o->mountpoint) == 0) {
+            log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
+            ready(arg);
+            loop(se, o->single);
+            served = true;
+        }
+        /* First the mount goes, so that nothing new comes; then all that is parked is answered,
+         * while the session can still carry the replies. */
+        fuse_session_unmount(se);
+        cache_destroy(fs->cache);
+        fs->cache = NULL;
+        fuse_remove_signal_handlers(se);
+    }
+    fuse_session_destroy(se);
+    return served;
+}
+
+/* The token is in this process: no dump of it, and nobody may attach. */
+static void forbid_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    for (int i = 0; i < (int)ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_LEVEL_WARNING;
+}
+
+struct ready_then_background {
+    struct log *log;
+    bool foreground;
+    void (*ready)(void *arg);
+    void *arg;
+};
+
+static void on_ready(void *arg)
+{
+    struct ready_then_background *r = arg;
+    r->ready(r->arg);
+    r->log->background = !r->foreground;
+}
+
+int start_and_serve(const struct options *o, struct account *a, void (*ready)(void *arg), void *arg)
+{
+    struct log log = {.level = o->debug ? LOG_LEVEL_DEBUG : level_of(o->log_level)};
+    struct ready_then_background r = {&log, o->foreground, ready, arg};
+    struct source *s = NULL;
+    char error[ERROR_MAX] = "";
+    bool served = false;
+    struct fs fs = {.log = &log,
+                    .uid = o->uid < 0 ? getuid() : (uid_t)o->uid,
+                    .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
+                    .umask = (mode_t)o->umask,
+                    .nodes = nodes_create(),
+                    .park = park_create()};
+    forbid_dumps();
+    int rc = fs.nodes && fs.park ? make_source(o, a, &s, error) : -ENOMEM;
+    if (rc == 0 && (rc = prove_credentials(s, &log)) < 0)
+        s->ops->destroy(s);
+    if (rc == 0)
+        rc = make_cache(o, a, s, &fs, error);
+    if (rc == 0)
+        served = serve(o, a, &fs, on_ready, &r);
+    if (*error)
+        log_line(&log, LOG_LEVEL_ERROR, "%s", error);
+    cache_destroy(fs.cache);
+    park_destroy(fs.park);
+    nodes_destroy(fs.nodes);
+    return served ? 0 : 1;
+}
