@@ -232,11 +232,11 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
             loop(se, o->single);
             served = true;
         }
-        /* First the mount goes, so that nothing new comes; then all that is parked is answered,
-         * while the session can still carry the replies. */
-        fuse_session_unmount(se);
+        /* No handler runs any more. All that is parked is answered while the session can still carry
+         * the replies: unmounting closes its descriptor. */
         cache_destroy(fs->cache);
         fs->cache = NULL;
+        fuse_session_unmount(se);
         fuse_remove_signal_handlers(se);
     }
     fuse_session_destroy(se);
