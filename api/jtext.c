@@ -223,6 +223,56 @@ static int escape_at(const char *p, const char *end)
     return v;
 }
 
+static bool is_pair(int high, int low)
+{
+    return high >= 0xd800 && high <= 0xdbff && low >= 0xdc00 && low <= 0xdfff;
+}
+
+static void put_utf8(struct buf *out, int v)
+{
+    char b[4];
+    int n = v < 0x80 ? 1 : v < 0x800 ? 2 : v < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (int i = n - 1; i > 0; i--, v >>= 6)
+        b[i] = (char)(0x80 | (v & 0x3f));
+    b[0] = (char)(lead[n] | v);
+    buf_append(out, b, (size_t)n);
+}
+
+/* p stands on a backslash; returns behind what was read. */
+static const char *unescape_one(struct buf *out, const char *p, const char *end)
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    int v = escape_at(p, end);
+    if (v >= 0) {
+        int next = escape_at(p + 6, end);
+        if (is_pair(v, next)) {
+            put_utf8(out, 0x10000 + ((v - 0xd800) << 10) + (next - 0xdc00));
+            return p + 12;
+        }
+        if (v == 0 || (v >= 0xd800 && v <= 0xdfff))
+            buf_append(out, p, 6);
+        else
+            put_utf8(out, v);
+        return p + 6;
+    }
+    if (end - p < 2)
+        return end;
+    const char *known = p[1] ? strchr(from, p[1]) : NULL;
+    buf_append(out, known ? to + (known - from) : p + 1, 1);
+    return p + 2;
+}
+
+void jtext_unescape(struct buf *out, struct slice string)
+{
+    const char *p = string.p + 1, *end = string.p + string.n - 1;
+    while (p < end) {
+        const char *stop = memchr(p, '\\', (size_t)(end - p));
+        buf_append(out, p, (size_t)((stop ? stop : end) - p));
+        p = stop ? unescape_one(out, stop, end) : end;
+    }
+}
+
 void jtext_mend_surrogates(char *s, size_t n)
 {
     char *p = s, *end = s + n;
@@ -233,7 +283,7 @@ void jtext_mend_surrogates(char *s, size_t n)
             continue;
         }
         int next = escape_at(p + 6, end);
-        if (v >= 0xd800 && v <= 0xdbff && next >= 0xdc00 && next <= 0xdfff) {
+        if (is_pair(v, next)) {
             p += 12;
             continue;
         }

@@ -40,6 +40,12 @@ void jtext_indent(struct buf *out, struct slice value, int depth);
 void jtext_compact(struct buf *out, struct slice value);
 
 /*
+ * Appends what a string (with its quotes) means, as UTF-8. Two escapes stay as they are, since no
+ * text can carry them: \u0000, and half of a surrogate pair.
+ */
+void jtext_unescape(struct buf *out, struct slice string);
+
+/*
  * Replaces, in place, every \uXXXX escape that is half of a surrogate pair without its other half
  * by the escape of U+FFFD, which is as long. RFC 8259 allows such text and jansson does not; this
  * makes a copy that jansson can judge (API.md trap 31).

@@ -2,6 +2,7 @@
 #include "api/plivo.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct plivo {
@@ -10,18 +11,54 @@ struct plivo {
     char *api_url, *auth_id;
     struct http *http;
     struct source_ops ops;
+    atomic_uint refused; /* bits of the axes this host was seen to refuse */
 };
 
 /* One request on its way: whom to tell, and which kind of body to expect. */
 struct ask {
+    struct plivo *plivo;
     source_fn *done;
     void *arg;
     bool one_call;
+    unsigned filters; /* bits of the axes it filters by, besides end time */
 };
 
 static struct plivo *plivo_of(struct source *s)
 {
     return (struct plivo *)s;
+}
+
+static unsigned filters_of(const struct query *q)
+{
+    unsigned bits = 0;
+    for (int i = 0; i < AXES; i++)
+        if (i < NUM_AXES ? i != AXIS_END_TIME && !range_is_all(q->num[i]) : *q->text[i - NUM_AXES])
+            bits |= 1u << i;
+    return bits;
+}
+
+/*
+ * A 400 may mean that this host does not filter by something (API.md trap 13). What the message
+ * names is not asked for again, or, when it names nothing, whatever was asked for; the question is
+ * then put anew, wider: -EAGAIN.
+ */
+static void learn_refusal(const struct ask *ask, struct failure *f)
+{
+    unsigned named = 0;
+    char message[sizeof(f->detail)];
+    memcpy(message, f->detail, sizeof(message));
+    for (int i = 0; i < AXES; i++) {
+        const char *param = axes[i].param[ask->plivo->dialect->id];
+        if (ask->filters & (1u << i) && param && strstr(message, param))
+            named |= 1u << i;
+    }
+    if (!named)
+        named = ask->filters;
+    if (!named)
+        return;
+    atomic_fetch_or(&ask->plivo->refused, named);
+    failure_set(f, -EAGAIN, 400, "a filter is refused, and evaluated here from now on: %.120s",
+                message);
 }
 
 static void on_answer(void *arg, const struct http_answer *a)
@@ -35,21 +72,22 @@ static void on_answer(void *arg, const struct http_answer *a)
                            : page_decode(a->body, a->n, &page, &f);
     else if (ask->one_call && f.http == 404)
         f.err = -ENOENT;
+    else if (f.http == 400)
+        learn_refusal(ask, &f);
     f.date = a->failure.date;
     ask->done(ask->arg, &f, page);
     free(ask);
 }
 
-static void send_ask(struct plivo *p, struct buf *url, enum urgency u, bool one_call,
-                     source_fn *done, void *arg)
+static void send_ask(struct plivo *p, struct buf *url, enum urgency u, struct ask model)
 {
     struct failure f;
     struct ask *ask = buf_error(url) ? NULL : malloc(sizeof(*ask));
     if (!ask) {
         failure_set(&f, -ENOMEM, 0, "no memory for a request");
-        done(arg, &f, NULL);
+        model.done(model.arg, &f, NULL);
     } else {
-        *ask = (struct ask){done, arg, one_call};
+        *ask = model;
         http_get(p->http, url->p, u, on_answer, ask);
     }
     buf_release(url);
@@ -57,7 +95,8 @@ static void send_ask(struct plivo *p, struct buf *url, enum urgency u, bool one_
 
 static struct query narrowest(struct source *s, const struct query *q)
 {
-    return dialect_narrowest(plivo_of(s)->dialect, 0, q);
+    struct plivo *p = plivo_of(s);
+    return dialect_narrowest(p->dialect, atomic_load(&p->refused), q);
 }
 
 static void fetch_page(struct source *s, const struct query *q, int64_t offset, enum urgency u,
@@ -66,7 +105,7 @@ static void fetch_page(struct source *s, const struct query *q, int64_t offset, 
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
     dialect_list_url(&url, p->dialect, p->api_url, p->auth_id, q, offset, API_PAGE_LIMIT);
-    send_ask(p, &url, u, false, done, arg);
+    send_ask(p, &url, u, (struct ask){p, done, arg, false, filters_of(q)});
 }
 
 static void fetch_call(struct source *s, const char *uuid, source_fn *done, void *arg)
@@ -74,7 +113,7 @@ static void fetch_call(struct source *s, const char *uuid, source_fn *done, void
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
     dialect_call_url(&url, p->dialect, p->api_url, p->auth_id, uuid);
-    send_ask(p, &url, URGENT, true, done, arg);
+    send_ask(p, &url, URGENT, (struct ask){p, done, arg, true, 0});
 }
 
 static void destroy(struct source *s)

@@ -85,6 +85,12 @@ const struct axis axes[AXES] = {
                                .doc = "trunk id"},
 };
 
+bool axis_lists_seen(int axis)
+{
+    enum axis_form form = axes[axis].form;
+    return form == FORM_CODE || form == FORM_PREFIX || form == FORM_ID;
+}
+
 static bool starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -31,7 +31,7 @@ enum { AXIS_FROM, AXIS_TO, AXIS_TRUNK, TEXT_AXES };
 
 #define AXES (NUM_AXES + TEXT_AXES)
 #define AXIS_TEXT_MAX 24  /* of a value in a query, with its NUL; E.164 has 15 digits */
-#define CALL_TEXT_MAX 32  /* of a value in a call, with its NUL; longer ones are cut */
+#define CALL_TEXT_MAX 32  /* room for a value of a call; "" when no query can match it */
 #define CALL_UUID_MAX 65  /* API: 36; any id of up to 64 safe characters is taken */
 #define QUERY_KEY_MAX 512 /* of query_filter_key, with its NUL */
 
@@ -96,6 +96,9 @@ struct call {
     char text[TEXT_AXES][CALL_TEXT_MAX];
     struct slice body; /* the rendered record; owned by the page it came in */
 };
+
+/* True for the axes whose directory lists the values seen in the calls held. */
+bool axis_lists_seen(int axis);
 
 /* Narrows q by one more condition. A contradiction sets q->none. */
 void query_meet_range(struct query *q, int axis, struct range r);

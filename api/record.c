@@ -89,19 +89,22 @@ static int64_t number_of(const struct axis *a, json_t *v)
 static void read_trunk(json_t *rec, char out[CALL_TEXT_MAX])
 {
     char domain[CALL_TEXT_MAX] = "";
-    if (text_of(member(rec, &axes[NUM_AXES + AXIS_TRUNK]), out, CALL_TEXT_MAX) && *out)
-        return;
-    text_of(json_object_get(rec, "trunk_domain"), domain, sizeof(domain));
+    if (!text_of(member(rec, &axes[NUM_AXES + AXIS_TRUNK]), domain, sizeof(domain)) || !*domain)
+        text_of(json_object_get(rec, "trunk_domain"), domain, sizeof(domain));
     size_t n = strspn(domain, "0123456789");
-    str_copy(out, CALL_TEXT_MAX, domain, domain[n] == '.' || !domain[n] ? n : 0);
+    bool plain = n < AXIS_TEXT_MAX && (domain[n] == '.' || !domain[n]);
+    str_copy(out, CALL_TEXT_MAX, domain, plain ? n : 0);
 }
 
+/* Of a number only digits can be asked for; odd caller ids of failed calls match no filter. */
 static void read_number(json_t *rec, int axis, char out[CALL_TEXT_MAX])
 {
-    out[0] = '\0';
-    text_of(member(rec, &axes[NUM_AXES + axis]), out, CALL_TEXT_MAX);
-    if (out[0] == '+')
-        memmove(out, out + 1, strlen(out));
+    char text[CALL_TEXT_MAX] = "";
+    text_of(member(rec, &axes[NUM_AXES + axis]), text, sizeof(text));
+    const char *digits = text[0] == '+' ? text + 1 : text;
+    size_t n = strlen(digits);
+    bool plain = n < AXIS_TEXT_MAX && strspn(digits, "0123456789") == n;
+    str_copy(out, CALL_TEXT_MAX, digits, plain ? n : 0);
 }
 
 static int read_call(json_t *rec, struct call *c, char *reason, size_t cap)

@@ -5,8 +5,9 @@
  *
  * fetch_page() and fetch_call() may be called from any thread and never wait. Each ends in exactly
  * one call of its function, on a thread of the source, with a page (then owned by the callee) or a
- * failure. After destroy() returns, none is called any more; those still out have been called with
- * -ECANCELED.
+ * failure. -EAGAIN: the source has learned that it can be asked less than it thought; narrowest()
+ * says what, and the question may be put again. After destroy() returns, none is called any more;
+ * those still out have been called with -ECANCELED.
  */
 #ifndef CDRFS_API_SOURCE_H
 #define CDRFS_API_SOURCE_H

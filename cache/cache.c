@@ -161,6 +161,20 @@ uint64_t cache_tick(struct cache *c)
     return atomic_load(&c->tick);
 }
 
+uint64_t cache_changes(struct cache *c)
+{
+    return atomic_load(&c->changes);
+}
+
+bool cache_selective(struct cache *c, const struct query *q)
+{
+    struct query asked = c->source->ops->narrowest(c->source, q);
+    bool picks = !range_is_all(asked.num[AXIS_HANGUP_CAUSE]);
+    for (int i = 0; i < TEXT_AXES; i++)
+        picks = picks || *asked.text[i];
+    return picks;
+}
+
 /* The second that is running now can be asked for, the next one not. */
 bool cache_askable(struct cache *c, const struct query *q, struct query *ret)
 {
@@ -186,6 +200,24 @@ bool cache_known(struct cache *c, const struct query *q)
     CLEANUP_IVSET struct ivset missing = {0};
     cache_missing(c, c->rule, UINT64_MAX, q, &missing);
     return missing.n == 0 && !missing.failed;
+}
+
+bool cache_held(struct cache *c, const struct query *q)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    struct cover_rule ever = {.ttl = INT64_MAX, .settle = c->rule.settle};
+    cache_missing(c, ever, UINT64_MAX, q, &missing);
+    return missing.n == 0 && !missing.failed;
+}
+
+bool cache_much_missing(struct cache *c, const struct query *q)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    int64_t sum = 0;
+    cache_missing(c, c->rule, UINT64_MAX, q, &missing);
+    for (size_t i = 0; i < missing.n; i++)
+        sum += missing.v[i].hi - missing.v[i].lo;
+    return sum > UTC_DAY;
 }
 
 bool cache_beyond(struct cache *c, const struct query *q)
@@ -227,6 +259,22 @@ int cache_oldest(struct cache *c, int64_t *ret)
 int cache_next_day(struct cache *c, int64_t after, int64_t *ret)
 {
     return store_next_day(c->store, after, ret);
+}
+
+int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value), void *arg)
+{
+    return store_seen(c->store, axis, fn, arg);
+}
+
+int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, struct slice body),
+                 void *arg)
+{
+    return store_bodies(c->store, q, fn, arg);
+}
+
+int cache_mark(struct cache *c, const struct query *q, struct mark *ret)
+{
+    return store_mark(c->store, q, ret);
 }
 
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes)

@@ -52,11 +52,23 @@ int64_t cache_created(struct cache *c);
 /* True when what is held answers q whole, now, without a request. */
 bool cache_known(struct cache *c, const struct query *q);
 
+/* True when all of q was read whole at some time, however long ago. */
+bool cache_held(struct cache *c, const struct query *q);
+
+/* True when more than the last day of q must be asked for. */
+bool cache_much_missing(struct cache *c, const struct query *q);
+
 /* True when all of q is older than what is still served: nothing can be asked, only looked up. */
 bool cache_beyond(struct cache *c, const struct query *q);
 
 /* Changes whenever a page has been stored. */
 uint64_t cache_tick(struct cache *c);
+
+/* Grows with every commit that brought a new call or changed one. */
+uint64_t cache_changes(struct cache *c);
+
+/* True when the API filters by something in q that picks few calls out of many. */
+bool cache_selective(struct cache *c, const struct query *q);
 
 /* As store_list() and so on. */
 int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn,
@@ -68,6 +80,11 @@ int cache_body(struct cache *c, int64_t id, char **ret, size_t *ret_size) MUST_C
 int cache_newest(struct cache *c, const struct query *q, int64_t *ret) MUST_CHECK;
 int cache_oldest(struct cache *c, int64_t *ret) MUST_CHECK;
 int cache_next_day(struct cache *c, int64_t after, int64_t *ret) MUST_CHECK;
+int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value),
+               void *arg) MUST_CHECK;
+int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, struct slice body),
+                 void *arg) MUST_CHECK;
+int cache_mark(struct cache *c, const struct query *q, struct mark *ret) MUST_CHECK;
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes) MUST_CHECK;
 
 /* --- waiting --- */
@@ -76,6 +93,11 @@ struct want {
     uint64_t id; /* chosen by the caller, unique; names it in cache_cancel() */
     struct query q;
     uint64_t seen; /* told again only of what was stored after this tick */
+    /* Not "": only this call of q is wanted. It may be found by a request for itself; whole then
+     * means that it is held, or that there is no such call in q. */
+    char uuid[CALL_UUID_MAX];
+    /* Not 0: q is wanted only if it holds at most so many calls; else -E2BIG. */
+    int64_t most;
     /*
      * Called exactly once, on the cache's thread. err 0: something was stored, or whole is true and
      * q is known now, however short the ttl. Else a negative errno: of the failure; -ETIMEDOUT;

@@ -83,3 +83,18 @@ void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover
     for (size_t i = 0; i < held.n; i++)
         ivset_cut(out, held.v[i]);
 }
+
+const struct span *cover_recent(const struct cover *c, const struct query *q, struct range interval,
+                                int64_t now, int64_t within)
+{
+    const struct span *best = NULL;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct span *s = &c->v[i];
+        struct range r = s->q.num[AXIS_END_TIME];
+        bool reaches = r.lo <= interval.lo && (r.hi > s->fetched_at || r.hi >= interval.hi);
+        if (now - s->fetched_at < within && reaches && query_filters_imply(q, &s->q) &&
+            (!best || query_filters_imply(&best->q, &s->q)))
+            best = s;
+    }
+    return best;
+}

@@ -52,6 +52,14 @@ bool cover_superseded(const struct span *old, const struct span *by);
 struct range cover_believed(const struct span *s, struct cover_rule rule, struct cover_when when);
 
 /*
+ * A span that held q's filters and reached into the interval not longer than `within` seconds ago,
+ * and is no longer believed. Reading what is new by its wider filters refreshes every narrower
+ * question too. The widest such; NULL when there is none.
+ */
+const struct span *cover_recent(const struct cover *c, const struct query *q, struct range interval,
+                                int64_t now, int64_t within);
+
+/*
  * Adds to out the instants of q's interval that must be asked of the source: those for which no
  * believed span holds q's filters, alone or both directions together.
  */

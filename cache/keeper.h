@@ -22,6 +22,7 @@
 
 #include "cache/cache.h"
 #include "cache/clock.h"
+#include "cache/memo.h"
 #include "cache/walk.h"
 
 struct fetch {
@@ -31,6 +32,7 @@ struct fetch {
     struct walk walk;
     uint64_t tick;     /* of the last page stored */
     int64_t wanted_ms; /* when it last served a want */
+    int64_t most;      /* all that want it give up above that total; 0: some do not */
     bool over;         /* whole or failed, its wants have been told */
     struct failure failure;
     struct span span; /* while whole and not yet committed */
@@ -42,15 +44,16 @@ struct waiting {
     int64_t deadline_ms;
     uint64_t after_seq; /* later walks count as fresh however short the ttl is */
     int rounds;
+    enum { CALL_UNASKED, CALL_ASKED, CALL_THERE } call; /* of a want with a uuid */
     struct waiting *prev, *next;
 };
 
 /* A message to the cache's thread. */
 struct post {
-    enum { POST_WANT, POST_CANCEL, POST_PAGE } kind;
+    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL } kind;
     struct post *next;
-    struct want want; /* of CANCEL only the id */
-    /* PAGE: one that came, or did not */
+    struct want want; /* of CANCEL only the id; of CALL the uuid */
+    /* PAGE: one that came, or did not; CALL: the one call */
     struct cache *cache;
     struct fetch *fetch;
     int64_t offset;
@@ -75,15 +78,44 @@ struct cache {
     struct post *posts, **posts_end;
     bool stop;
 
-    atomic_uint_least64_t tick;
+    atomic_uint_least64_t tick, changes;
 
     /* The rest belongs to the thread. */
     struct fetch *fetches;
     struct waiting *waitings;
+    struct memo memo; /* of what is not there, or too much, for a while */
     uint64_t last_seq;
+    bool changing;   /* it changes calls */
     bool writing;    /* a transaction is open */
     int write_error; /* what went wrong in it */
 };
+
+/* fetch.c */
+
+/* Begins a walk of filters within interval; most as in struct fetch. */
+void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most);
+
+/* A page that came, or did not. */
+void fetch_take_page(struct cache *c, struct post *p);
+
+/* After the commit of a batch: what was stored is visible now, or lost. */
+void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick);
+
+/* Asks for further pages, or frees f when it is done. */
+void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms);
+
+/* wants.c */
+
+void wants_take(struct cache *c, const struct want *want);
+void wants_cancel(struct cache *c, uint64_t id);
+
+/* The answer to a request for one call. */
+void wants_take_call(struct cache *c, struct post *p);
+
+/* Answers w if it can be, and otherwise sees that it is being worked for. */
+void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms);
+
+/* keeper.c */
 
 /* Takes one message; the batch is finished by keeper_settle(). */
 void keeper_take(struct cache *c, struct post *p);

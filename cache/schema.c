@@ -35,6 +35,8 @@ static const char *const steps[] = {
     " lo INTEGER NOT NULL,"
     " hi INTEGER NOT NULL,"
     " fetched_at INTEGER NOT NULL);"
+    /* Values of the axes that list what was seen: axis by its place in `axes`. */
+    "CREATE TABLE seen(axis INTEGER, value TEXT, PRIMARY KEY(axis, value)) WITHOUT ROWID;"
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value);",
 };
 

@@ -90,6 +90,25 @@ int store_oldest(struct store *s, int64_t *ret) MUST_CHECK;
 /* Midnight of the first day after that second's day that holds a call; -ENOENT. */
 int store_next_day(struct store *s, int64_t after, int64_t *ret) MUST_CHECK;
 
+/* The values of an axis (index into `axes`) seen in calls, in the order of their texts. */
+int store_seen(struct store *s, int axis, int (*fn)(void *arg, const char *value),
+               void *arg) MUST_CHECK;
+
+/*
+ * Hands the bytes of every call matching q to fn, in the order of end_time, then uuid; all from one
+ * moment of the store. fn returns 0, or an error that ends it.
+ */
+int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, struct slice body),
+                 void *arg) MUST_CHECK;
+
+/* Two equal marks of q: nothing of it changed in between. (But for an amendment within one second
+ * of another that keeps the size.) */
+struct mark {
+    int64_t calls, last_id, bytes, mtime;
+};
+
+int store_mark(struct store *s, const struct query *q, struct mark *ret) MUST_CHECK;
+
 /* Calls held and the sum of their sizes. */
 int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes) MUST_CHECK;
 

@@ -182,6 +182,52 @@ int store_next_day(struct store *s, int64_t after, int64_t *ret)
     return rc;
 }
 
+int store_seen(struct store *s, int axis, int (*fn)(void *arg, const char *value), void *arg)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT value FROM seen WHERE axis = ? ORDER BY value", NULL, "");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int(r.st, 1, axis);
+    while ((rc = reading_step(&r)) > 0) {
+        const char *value = (const char *)sqlite3_column_text(r.st, 0);
+        if (value && (rc = fn(arg, value)) < 0)
+            break;
+    }
+    return rc;
+}
+
+int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, struct slice body),
+                 void *arg)
+{
+    CLEANUP_READING struct reading r;
+    int rc =
+        reading_begin(&r, s, "SELECT (SELECT bytes FROM body WHERE body.id = call.id) FROM call", q,
+                      " ORDER BY end_time, uuid");
+    while (rc >= 0 && (rc = reading_step(&r)) > 0) {
+        const char *bytes = sqlite3_column_blob(r.st, 0);
+        rc = fn(arg, (struct slice){bytes, (size_t)sqlite3_column_bytes(r.st, 0)});
+    }
+    return rc;
+}
+
+int store_mark(struct store *s, const struct query *q, struct mark *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s,
+                           "SELECT count(*), ifnull(max(id), 0), ifnull(sum(size), 0),"
+                           " ifnull(max(mtime), 0) FROM call",
+                           q, "");
+    if (rc == 0)
+        rc = read_one(&r, &ret->calls);
+    if (rc < 0)
+        return rc;
+    ret->last_id = sqlite3_column_int64(r.st, 1);
+    ret->bytes = sqlite3_column_int64(r.st, 2);
+    ret->mtime = sqlite3_column_int64(r.st, 3);
+    return 0;
+}
+
 int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes)
 {
     CLEANUP_READING struct reading r;

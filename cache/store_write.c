@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/utc.h"
@@ -99,6 +101,33 @@ static int write_body(struct store *s, const struct call *c, int64_t id)
     return step_done(s, st);
 }
 
+static int write_seen(struct store *s, int axis, const char *value)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "INSERT OR IGNORE INTO seen(axis, value) VALUES(?,?)");
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_int(st, 1, axis);
+    sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
+    return step_done(s, st);
+}
+
+static int write_all_seen(struct store *s, const struct call *c)
+{
+    char number[24];
+    int rc = 0;
+    for (int a = 0; a < AXES && rc == 0; a++) {
+        const char *value = a < NUM_AXES ? number : c->text[a - NUM_AXES];
+        if (!axis_lists_seen(a) || (a < NUM_AXES && c->num[a] < 0))
+            continue;
+        if (a < NUM_AXES)
+            snprintf(number, sizeof(number), "%" PRId64, c->num[a]);
+        if (*value)
+            rc = write_seen(s, a, value);
+    }
+    return rc;
+}
+
 int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret)
 {
     int64_t id;
@@ -110,7 +139,9 @@ int store_put_call(struct store *s, const struct call *c, int64_t now, enum put 
     if (same)
         return 0;
     rc = write_call(s, c, id, id ? now : c->num[AXIS_END_TIME], &id);
-    return rc < 0 ? rc : write_body(s, c, id);
+    if (rc == 0)
+        rc = write_body(s, c, id);
+    return rc < 0 ? rc : write_all_seen(s, c);
 }
 
 int store_put_span(struct store *s, struct span *span)

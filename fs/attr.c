@@ -28,6 +28,18 @@ void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret)
     ret->st_blocks = (e->size + 511) / 512;
 }
 
+void attr_of_shot(const struct fs *fs, const struct shot_info *s, struct stat *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    set_owner(fs, ret);
+    set_times(ret, s->mtime);
+    ret->st_ino = s->ino;
+    ret->st_mode = S_IFREG | (0444 & ~fs->umask);
+    ret->st_nlink = 1;
+    ret->st_size = s->size;
+    ret->st_blocks = (s->size + 511) / 512;
+}
+
 static int64_t dir_mtime(const struct fs *fs, const struct dir *d)
 {
     int64_t newest;

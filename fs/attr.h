@@ -6,10 +6,14 @@
 #define CDRFS_FS_ATTR_H
 
 #include "fs/fs.h"
+#include "fs/shot.h"
 
 #define CALL_NLINK 8 /* the views that list every call */
 
 void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret);
+
+/* A rendered file. */
+void attr_of_shot(const struct fs *fs, const struct shot_info *s, struct stat *ret);
 
 /* A directory; a window has the mtime of its newest call held, else its own beginning, every other
  * that of the store's creation. */

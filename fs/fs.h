@@ -12,12 +12,18 @@
 #include "fs/node.h"
 
 struct park;
+struct shots;
+struct used;
+struct worker;
 struct fuse_lowlevel_ops;
 
 struct fs {
     struct cache *cache;
     struct nodes *nodes;
     struct park *park;
+    struct shots *shots;
+    struct used *used;
+    struct worker *worker;
     struct log *log;
     uid_t uid;
     gid_t gid;

@@ -25,9 +25,6 @@ void entry_of_call(const struct fs *fs, const struct entry *e, struct fuse_entry
 int entry_of_dir(struct fs *fs, uint64_t parent, const char *name, const struct dir *d,
                  struct fuse_entry_param *ret) MUST_CHECK;
 
-/* True when nothing can be fetched for q and nothing of it is held. */
-bool window_is_gone(const struct fs *fs, const struct query *q);
-
 /* readdir.c */
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void fs_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);

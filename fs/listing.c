@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/utc.h"
+#include "fs/used.h"
 
 void listing_release(struct listing *l)
 {
@@ -26,22 +27,27 @@ static int add(struct listing *l, const char *name)
     return 0;
 }
 
-/* A day is listed unless it is known to hold no call of this query. */
+/* A day is listed unless it is known to hold no call of this query; as a file, only when it is held
+ * whole. */
 static int add_day(const struct fs *fs, const struct dir *d, int64_t day, bool served,
                    struct listing *l)
 {
+    bool files = d->tree != TREE_JSON;
     struct query q = d->q;
     int64_t newest;
-    char name[UTC_TEXT_MAX];
+    char name[UTC_TEXT_MAX + 8];
     query_meet_range(&q, AXIS_END_TIME, (struct range){day, day + UTC_DAY});
     if (q.none)
         return 0;
     int rc = cache_newest(fs->cache, &q, &newest);
-    if (rc == -ENOENT && (!served || cache_known(fs->cache, &q)))
+    if (rc == -ENOENT && (!served || files || cache_known(fs->cache, &q)))
         return 0;
     if (rc < 0 && rc != -ENOENT)
         return rc;
+    if (files && served && !cache_held(fs->cache, &q))
+        return 0;
     utc_format_day(day, name);
+    strcat(name, path_suffix(d->tree));
     return add(l, name);
 }
 
@@ -62,19 +68,37 @@ static int list_dates(const struct fs *fs, const struct dir *d, struct listing *
     return rc;
 }
 
-static int list_axis(const struct dir *d, struct listing *l)
+static int add_value(void *l, const char *value)
+{
+    return add(l, value);
+}
+
+static int list_axis(const struct fs *fs, const struct dir *d, struct listing *l)
 {
     const struct axis *a = &axes[d->axis];
     int rc = 0;
-    for (size_t i = 0; a->choices && a->choices[i].path && rc == 0; i++)
+    if (axis_lists_seen(d->axis))
+        return cache_seen(fs->cache, d->axis, add_value, l);
+    if (!a->choices)
+        return used_list(fs->used, d->axis, add_value, l);
+    for (size_t i = 0; a->choices[i].path && rc == 0; i++)
         rc = add(l, a->choices[i].path);
     return rc;
 }
 
-static int list_root(struct listing *l)
+/* by-date first: what walks the tree in this order finds the calls of all other views held. */
+static int list_root(const struct dir *d, struct listing *l)
 {
     int rc = add(l, "by-date");
-    return rc < 0 ? rc : add(l, axes[AXIS_DIRECTION].dir);
+    for (int i = 0; i < AXES && rc == 0; i++)
+        rc = add(l, axes[i].dir);
+    if (d->tree != TREE_JSON)
+        return rc;
+    if (rc == 0)
+        rc = add(l, "by-uuid");
+    for (int t = TREE_JSON + 1; t < TREES && rc == 0; t++)
+        rc = add(l, path_tree_name((enum tree)t));
+    return rc;
 }
 
 int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
@@ -82,9 +106,11 @@ int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
     struct listing l = {0};
     int rc;
     if (d->kind == DIR_AXIS)
-        rc = list_axis(d, &l);
+        rc = list_axis(fs, d, &l);
+    else if (d->kind == DIR_UUID)
+        rc = 0;
     else if (d->root)
-        rc = list_root(&l);
+        rc = list_root(d, &l);
     else
         rc = list_dates(fs, d, &l);
     if (rc < 0)

@@ -5,6 +5,9 @@
 #include "fs/attr.h"
 #include "fs/handlers.h"
 #include "fs/park.h"
+#include "fs/shot.h"
+#include "fs/used.h"
+#include "fs/worker.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -28,10 +31,15 @@ int entry_of_dir(struct fs *fs, uint64_t parent, const char *name, const struct 
     return rc;
 }
 
-bool window_is_gone(const struct fs *fs, const struct query *q)
+/* True for a date that the API serves no more and of which nothing is held. */
+static bool date_is_gone(const struct fs *fs, const struct dir *d)
 {
+    struct query date = QUERY_ALL;
     int64_t newest;
-    return cache_beyond(fs->cache, q) && cache_newest(fs->cache, q, &newest) == -ENOENT;
+    if (d->q.none || (d->kind != DIR_WINDOW && d->kind != FILE_RENDERED))
+        return false;
+    date.num[AXIS_END_TIME] = d->q.num[AXIS_END_TIME];
+    return cache_beyond(fs->cache, &date) && cache_newest(fs->cache, &date, &newest) == -ENOENT;
 }
 
 static void reply_dir(fuse_req_t req, uint64_t parent, const char *name, const struct dir *d)
@@ -45,25 +53,120 @@ static void reply_dir(fuse_req_t req, uint64_t parent, const char *name, const s
         nodes_forget(fs->nodes, e.ino, 1); /* the kernel did not take it */
 }
 
-static void lookup_dir(fuse_req_t req, uint64_t parent, const char *name, const struct dir *above)
+/* --- rendered files --- */
+
+/* A look-up that waits for the worker. */
+struct rendering {
+    struct fs *fs;
+    fuse_req_t req;
+    struct dir file;
+    uint64_t ino;
+};
+
+static void reply_shot(fuse_req_t req, int rc, const struct shot_info *info)
+{
+    struct fs *fs = fs_of(req);
+    struct fuse_entry_param e = {.attr_timeout = KEEP_CALL}; /* a snapshot stays as it is */
+    if (rc < 0) {
+        fuse_reply_err(req, -rc);
+        return;
+    }
+    e.ino = info->id;
+    attr_of_shot(fs, info, &e.attr);
+    if (fuse_reply_entry(req, &e) < 0)
+        shots_forget(fs->shots, info->id, 1);
+}
+
+static void render_file(void *arg, bool stopping)
+{
+    struct rendering *r = arg;
+    struct shot_info info;
+    int rc = stopping ? -ENOTCONN : shots_take(r->fs->shots, r->fs->cache, &r->file, r->ino, &info);
+    if (rc < 0 && rc != -ENOTCONN)
+        log_line(r->fs->log, LOG_LEVEL_ERROR, "a file cannot be rendered: %s", strerror(-rc));
+    reply_shot(r->req, rc, &info);
+    free(r);
+}
+
+static void start_rendering(fuse_req_t req, const struct dir *file, uint64_t ino)
+{
+    struct fs *fs = fs_of(req);
+    struct rendering *r = malloc(sizeof(*r));
+    int rc = r ? 0 : -ENOMEM;
+    if (r) {
+        *r = (struct rendering){fs, req, *file, ino};
+        rc = worker_run(fs->worker, render_file, r);
+    }
+    if (rc == 0)
+        return;
+    free(r);
+    fuse_reply_err(req, -rc);
+}
+
+static void resume_file(struct fs *fs, struct parked *p, int err, bool whole)
+{
+    fuse_req_t req = p->req;
+    struct dir file = p->file;
+    uint64_t ino = p->ino;
+    p->seen = cache_tick(fs->cache);
+    if (!err && !whole) {
+        park_wait(fs, p);
+        return;
+    }
+    park_end(fs, p);
+    if (err)
+        fuse_reply_err(req, -err);
+    else
+        start_rendering(req, &file, ino);
+}
+
+static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
+{
+    struct fs *fs = fs_of(req);
+    struct parked model = {.req = req,
+                           .q = file->q,
+                           .seen = cache_tick(fs->cache),
+                           .resume = resume_file,
+                           .file = *file,
+                           .ino = ino};
+    if (cache_known(fs->cache, &file->q)) {
+        start_rendering(req, file, ino);
+        return;
+    }
+    struct parked *p = park_new(fs, &model);
+    if (p)
+        park_wait(fs, p);
+    else
+        fuse_reply_err(req, ENOMEM);
+}
+
+/* --- directories --- */
+
+static void lookup_dir(fuse_req_t req, uint64_t parent, const char *name,
+                       const struct node_info *above)
 {
     struct fs *fs = fs_of(req);
     struct dir d;
     const char *reason = "";
-    struct query day;
-    int rc = path_child(above, name, cache_now(fs->cache), &d, &reason);
-    if (rc < 0) {
-        log_line(fs->log, LOG_LEVEL_DEBUG, "no such directory: %s: %s", name, reason);
-        fuse_reply_err(req, -rc);
-        return;
+    int rc = path_child(&above->dir, name, cache_now(fs->cache), &d, &reason);
+    if (rc == 0 && date_is_gone(fs, &d)) {
+        reason = "neither the API nor the store has this date any more";
+        rc = -ENODATA;
     }
-    day = QUERY_ALL;
-    day.num[AXIS_END_TIME] = d.q.num[AXIS_END_TIME];
-    if (d.kind == DIR_WINDOW && window_is_gone(fs, &day))
-        fuse_reply_err(req, ENODATA);
-    else
+    if (rc < 0) {
+        log_line(fs->log, LOG_LEVEL_INFO, "%s: %s", name, reason);
+        fuse_reply_err(req, -rc);
+    } else if (d.kind == FILE_RENDERED) {
+        lookup_file(req, &d, inode_of_dir(above->ino, name));
+    } else {
+        bool first = above->dir.kind == DIR_AXIS && nodes_is_view(fs->nodes, parent);
+        if (first)
+            used_add(fs->used, above->dir.axis, name);
         reply_dir(req, parent, name, &d);
+    }
 }
+
+/* --- calls --- */
 
 /* What the store and coverage say of a call's name in a window. */
 static int find_call(struct fs *fs, struct parked *p, bool whole, struct entry *ret)
@@ -127,21 +230,30 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         fuse_reply_err(req, ENAMETOOLONG);
     else if (nodes_get(fs_of(req)->nodes, parent, &above) < 0)
         fuse_reply_err(req, ESTALE);
-    else if (above.dir.kind == DIR_WINDOW)
+    else if (above.dir.kind == DIR_WINDOW || above.dir.kind == DIR_UUID)
         lookup_call(req, name, &above.dir.q);
     else
-        lookup_dir(req, parent, name, &above.dir);
+        lookup_dir(req, parent, name, &above);
+}
+
+/* Calls need no table, so there is nothing to forget of them. */
+static void forget(struct fs *fs, uint64_t node, uint64_t lookups)
+{
+    if (node & NODE_SHOT)
+        shots_forget(fs->shots, node, lookups);
+    else if (!(node & NODE_CALL))
+        nodes_forget(fs->nodes, node, lookups);
 }
 
 void fs_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups)
 {
-    nodes_forget(fs_of(req)->nodes, node, lookups);
+    forget(fs_of(req), node, lookups);
     fuse_reply_none(req);
 }
 
 void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
     for (size_t i = 0; i < count; i++)
-        nodes_forget(fs_of(req)->nodes, forgets[i].ino, forgets[i].nlookup);
+        forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
     fuse_reply_none(req);
 }

@@ -118,6 +118,12 @@ int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret)
     return node ? 0 : -ENOENT;
 }
 
+bool nodes_is_view(struct nodes *n, uint64_t id)
+{
+    struct node_info here, above;
+    return nodes_get(n, id, &here) == 0 && nodes_get(n, here.parent, &above) == 0 && above.dir.root;
+}
+
 int nodes_intern(struct nodes *n, uint64_t parent, const char *name, const struct dir *dir,
                  uint64_t *ret)
 {

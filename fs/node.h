@@ -27,6 +27,9 @@ struct node_info {
 /* What the directory of that id is. -ENOENT for an id never given or forgotten. */
 int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret) MUST_CHECK;
 
+/* True when that directory stands in a tree's root, so that no condition precedes it. */
+bool nodes_is_view(struct nodes *n, uint64_t id);
+
 /* The id of parent's child of that name, made if need be; counts one look-up. -ENOMEM. */
 int nodes_intern(struct nodes *n, uint64_t parent, const char *name, const struct dir *dir,
                  uint64_t *ret) MUST_CHECK;

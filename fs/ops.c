@@ -24,6 +24,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
     struct stat st;
     struct entry e;
     struct node_info info;
+    struct shot_info shot;
     (void)fi;
     if (node & NODE_CALL) {
         int rc = cache_entry(fs->cache, (int64_t)(node & ~NODE_CALL), &e);
@@ -32,6 +33,13 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
             return;
         }
         attr_of_call(fs, &e, &st);
+        fuse_reply_attr(req, &st, KEEP_CALL);
+    } else if (node & NODE_SHOT) {
+        if (shots_get(fs->shots, node, &shot) < 0) {
+            fuse_reply_err(req, ESTALE);
+            return;
+        }
+        attr_of_shot(fs, &shot, &st);
         fuse_reply_attr(req, &st, KEEP_CALL);
     } else if (nodes_get(fs->nodes, node, &info) < 0) {
         fuse_reply_err(req, ESTALE);
@@ -52,12 +60,26 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
     fuse_reply_open(req, fi);
 }
 
+static void read_shot(fuse_req_t req, uint64_t node, size_t size, off_t off)
+{
+    CLEANUP_FREE char *buf = malloc(size);
+    ssize_t n = buf ? shots_read(fs_of(req)->shots, node, buf, size, off) : -ENOMEM;
+    if (n < 0)
+        fuse_reply_err(req, n == -ENOENT ? ESTALE : (int)-n);
+    else
+        fuse_reply_buf(req, buf, (size_t)n);
+}
+
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
     CLEANUP_FREE char *body = NULL;
     size_t n = 0;
     (void)fi;
+    if (node & NODE_SHOT) {
+        read_shot(req, node, size, off);
+        return;
+    }
     int rc = cache_body(fs_of(req)->cache, (int64_t)(node & ~NODE_CALL), &body, &n);
     if (rc < 0) {
         fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);

@@ -26,8 +26,10 @@ struct parked {
      */
     void (*resume)(struct fs *fs, struct parked *p, int err, bool whole);
     /* For the handlers: */
-    uint64_t node;
-    char uuid[CALL_UUID_MAX];
+    char uuid[CALL_UUID_MAX]; /* not "": only this call is wanted */
+    int64_t most;             /* not 0: as in struct want */
+    struct dir file;          /* a FILE_RENDERED */
+    uint64_t ino;             /* its st_ino */
     struct dirh *dirh;
     size_t size;
     int64_t off;

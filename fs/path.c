@@ -51,11 +51,35 @@ int path_date(const char *name, struct range *ret)
     return 0;
 }
 
+static const char *const tree_names[TREES] = {NULL, "csv", "ndjson"};
+static const char *const suffixes[TREES] = {"", ".csv", ".ndjson"};
+
+const char *path_suffix(enum tree tree)
+{
+    return suffixes[tree];
+}
+
+const char *path_tree_name(enum tree tree)
+{
+    return tree_names[tree];
+}
+
+/* The date in the name of a window, or of a file in the trees that have one file a date. */
+static int dated_name(enum tree tree, const char *name, struct range *ret)
+{
+    char date[16];
+    size_t n = strlen(name), suffix = strlen(suffixes[tree]);
+    if (n < suffix || n - suffix >= sizeof(date) || strcmp(name + n - suffix, suffixes[tree]) != 0)
+        return -EINVAL;
+    str_copy(date, sizeof(date), name, n - suffix);
+    return path_date(date, ret);
+}
+
 static int window_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
                         const char **reason)
 {
     struct range r;
-    if (path_date(name, &r) < 0) {
+    if (dated_name(parent->tree, name, &r) < 0) {
         *reason = "not a date";
         return -ENOENT;
     }
@@ -63,7 +87,9 @@ static int window_child(const struct dir *parent, const char *name, int64_t now,
         *reason = "a date in the future: no call can have ended then";
         return -ENOENT;
     }
-    *ret = (struct dir){.kind = DIR_WINDOW, .q = parent->q};
+    *ret = (struct dir){.kind = parent->tree == TREE_JSON ? DIR_WINDOW : FILE_RENDERED,
+                        .tree = parent->tree,
+                        .q = parent->q};
     query_meet_range(&ret->q, AXIS_END_TIME, r);
     return 0;
 }
@@ -71,25 +97,49 @@ static int window_child(const struct dir *parent, const char *name, int64_t now,
 static int axis_child(const struct dir *parent, const char *name, struct dir *ret,
                       const char **reason)
 {
-    *ret = (struct dir){.kind = DIR_FILTERS, .q = parent->q};
+    *ret = (struct dir){.kind = DIR_FILTERS, .tree = parent->tree, .q = parent->q};
     if (query_apply(&ret->q, parent->axis, name) == 0)
         return 0;
     *reason = "not a value of this axis";
     return -ENOENT;
 }
 
+/* by-date, by-uuid, by-AXIS. */
+static bool view_child(const struct dir *parent, const char *name, struct dir *ret)
+{
+    int axis = axis_by_dir(name);
+    *ret = (struct dir){.tree = parent->tree, .q = parent->q};
+    if (strcmp(name, "by-date") == 0) {
+        ret->kind = DIR_DATES;
+    } else if (strcmp(name, "by-uuid") == 0 && parent->tree == TREE_JSON) {
+        ret->kind = DIR_UUID;
+    } else if (axis >= 0) {
+        ret->kind = DIR_AXIS;
+        ret->axis = axis;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The roots of the other trees stand in the first one's. */
+static bool tree_child(const struct dir *parent, const char *name, struct dir *ret)
+{
+    for (int t = TREE_JSON + 1; t < TREES && parent->root && parent->tree == TREE_JSON; t++) {
+        if (strcmp(name, tree_names[t]) == 0) {
+            *ret = path_root();
+            ret->tree = (enum tree)t;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int filters_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
                          const char **reason)
 {
-    int axis = axis_by_dir(name);
-    if (strcmp(name, "by-date") == 0) {
-        *ret = (struct dir){.kind = DIR_DATES, .q = parent->q};
+    if (view_child(parent, name, ret) || tree_child(parent, name, ret))
         return 0;
-    }
-    if (axis >= 0) {
-        *ret = (struct dir){.kind = DIR_AXIS, .axis = axis, .q = parent->q};
-        return 0;
-    }
     if (!parent->root)
         return window_child(parent, name, now, ret, reason);
     *reason = "no such view";

@@ -8,6 +8,8 @@
  *     /by-date                   DIR_DATES
  *     .../2026-05-26             DIR_WINDOW; also 2026-05 and 2026-05-26T13
  *     .../2026-05-26/UUID.json   a call
+ *     .../by-uuid                DIR_UUID: holds every call of its conjunction, lists none
+ *     /csv, /ndjson              the same tree; .../2026-05-26.csv is a FILE_RENDERED
  */
 #ifndef CDRFS_FS_PATH_H
 #define CDRFS_FS_PATH_H
@@ -16,11 +18,13 @@
 
 #define FILE_NAME_MAX (CALL_UUID_MAX + 8)
 
-enum dir_kind { DIR_FILTERS, DIR_DATES, DIR_AXIS, DIR_WINDOW };
+enum dir_kind { DIR_FILTERS, DIR_DATES, DIR_AXIS, DIR_WINDOW, DIR_UUID, FILE_RENDERED };
+enum tree { TREE_JSON, TREE_CSV, TREE_NDJSON, TREES };
 
 struct dir {
     enum dir_kind kind;
-    bool root;
+    enum tree tree;
+    bool root;      /* of its tree */
     int axis;       /* of DIR_AXIS: index into `axes` */
     struct query q; /* the conjunction so far; of a window with its interval of end_time */
 };
@@ -37,6 +41,12 @@ int path_date(const char *name, struct range *ret) MUST_CHECK;
  */
 int path_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
                const char **reason) MUST_CHECK;
+
+/* How dates end in a tree: "", ".csv", ".ndjson". */
+const char *path_suffix(enum tree tree);
+
+/* The name of a tree's root below the mount's; NULL for the first. */
+const char *path_tree_name(enum tree tree);
 
 /* The uuid in a call's file name; -ENOENT for a name that cannot be a call. */
 int path_call(const char *name, char uuid[CALL_UUID_MAX]) MUST_CHECK;

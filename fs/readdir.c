@@ -14,13 +14,15 @@
 #include "fs/park.h"
 
 #define DOTS 2
+#define FEW_CALLS 200 /* as many as ten requests bring */
 
 /* An open directory. The kernel reads one handle from one thread at a time. */
 struct dirh {
     struct node_info info;
     uint64_t node;
     struct listing listing;
-    atomic_bool whole; /* of a window: all of it was held at some moment since the last rewind */
+    atomic_bool whole; /* all of it was held at some moment since the last rewind; or, of dates,
+                          that was tried */
 };
 
 /* A reply being filled. */
@@ -101,13 +103,24 @@ static bool put_call(void *arg, const struct entry *e)
     return put(f, name, &param, e->id + DOTS);
 }
 
+/* A rendered file's entry is only a name: to know its size it would have to be rendered. */
+static bool put_file(struct filling *f, const char *name, off_t next)
+{
+    struct fuse_entry_param e = {.attr = {.st_mode = S_IFREG}};
+    e.attr.st_ino = inode_of_dir(f->dirh->info.ino, name);
+    return put(f, name, &e, next);
+}
+
 static bool put_dir(struct filling *f, const char *name, off_t next)
 {
     struct fuse_entry_param e;
     struct dir d;
     const char *reason;
-    if (path_child(&f->dirh->info.dir, name, INT64_MAX, &d, &reason) < 0 ||
-        entry_of_dir(f->fs, f->dirh->node, name, &d, &e) < 0)
+    if (path_child(&f->dirh->info.dir, name, INT64_MAX, &d, &reason) < 0)
+        return true;
+    if (d.kind == FILE_RENDERED)
+        return put_file(f, name, next);
+    if (entry_of_dir(f->fs, f->dirh->node, name, &d, &e) < 0)
         return true; /* left out: it cannot be looked up either */
     bool fits = put(f, name, &e, next);
     if (!f->plus || !fits)
@@ -115,9 +128,24 @@ static bool put_dir(struct filling *f, const char *name, off_t next)
     return fits;
 }
 
+/*
+ * The dates of a query that picks few calls, such as one number's: reading all of it at once tells
+ * which days hold any, for less than looking into each. Whether that is so is known after one page.
+ */
+static bool wants_all_first(const struct fs *fs, const struct dirh *h)
+{
+    const struct dir *d = &h->info.dir;
+    bool dates =
+        d->tree == TREE_JSON && (d->kind == DIR_DATES || d->kind == DIR_FILTERS) && !d->root;
+    return dates && !h->whole && cache_selective(fs->cache, &d->q) &&
+           cache_much_missing(fs->cache, &d->q);
+}
+
 static int fill_listing(struct filling *f, struct dirh *h, off_t off)
 {
     int rc = 0;
+    if (off == 0 && wants_all_first(f->fs, h))
+        return -EAGAIN;
     if (off == 0) {
         listing_release(&h->listing);
         rc = listing_take(f->fs, &h->info.dir, &h->listing);
@@ -174,6 +202,8 @@ static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
 {
     struct filling f = {0};
     fuse_req_t req = p->req;
+    if (p->most && err && err != -EINTR && err != -ENOTCONN)
+        err = 0, whole = true; /* too many, or not to be had: then every day is listed */
     if (whole)
         p->dirh->whole = true;
     int rc = err ? err : answer(fs, p, &f);
@@ -199,6 +229,8 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
                            .size = size,
                            .off = off,
                            .plus = plus};
+    if (h->info.dir.kind != DIR_WINDOW)
+        model.most = FEW_CALLS;
     if (off == 0)
         h->whole = false;
     int rc = answer(fs, &model, &f);

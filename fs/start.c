@@ -16,6 +16,9 @@
 #include "cache/cache.h"
 #include "fs/fs.h"
 #include "fs/park.h"
+#include "fs/shot.h"
+#include "fs/used.h"
+#include "fs/worker.h"
 
 #define ERROR_MAX 512
 #define PROVE_MOST_S 20
@@ -171,6 +174,18 @@ static int make_source(const struct options *o, const struct account *a, struct 
     return rc;
 }
 
+static int make_shots(const struct options *o, char *store, struct fs *fs, char *error)
+{
+    char *slash = strrchr(store, '/');
+    *slash = '\0';
+    fs->shots = shots_create(store, dialect_by_name(o->dialect)->id);
+    if (fs->shots)
+        return 0;
+    snprintf(error, ERROR_MAX, "no file for csv/ and ndjson/ can be made in %s: %s", store,
+             strerror(errno));
+    return -EIO;
+}
+
 static int make_cache(const struct options *o, const struct account *a, struct source *s,
                       struct fs *fs, char *error)
 {
@@ -189,7 +204,8 @@ static int make_cache(const struct options *o, const struct account *a, struct s
                            .pages_at_once = (int)o->connections * 2,
                            .report = on_report,
                            .report_arg = fs};
-    return cache_create(&c, &fs->cache, error, ERROR_MAX);
+    rc = cache_create(&c, &fs->cache, error, ERROR_MAX);
+    return rc < 0 ? rc : make_shots(o, path, fs, error);
 }
 
 static struct fuse_session *make_session(const struct options *o, const struct account *a,
@@ -232,8 +248,10 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
             loop(se, o->single);
             served = true;
         }
-        /* No handler runs any more. All that is parked is answered while the session can still carry
-         * the replies: unmounting closes its descriptor. */
+        /* No handler runs any more. All that is parked is answered while the session can still
+         * carry the replies: unmounting closes its descriptor. */
+        shots_stop(fs->shots);
+        worker_stop(fs->worker);
         cache_destroy(fs->cache);
         fs->cache = NULL;
         fuse_session_unmount(se);
@@ -286,18 +304,24 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
                     .umask = (mode_t)o->umask,
                     .nodes = nodes_create(),
-                    .park = park_create()};
+                    .park = park_create(),
+                    .used = used_create()};
     forbid_dumps();
-    int rc = fs.nodes && fs.park ? make_source(o, a, &s, error) : -ENOMEM;
+    int rc = fs.nodes && fs.park && fs.used ? make_source(o, a, &s, error) : -ENOMEM;
     if (rc == 0 && (rc = prove_credentials(s, &log)) < 0)
         s->ops->destroy(s);
     if (rc == 0)
         rc = make_cache(o, a, s, &fs, error);
+    if (rc == 0 && !(fs.worker = worker_create()))
+        rc = -ENOMEM;
     if (rc == 0)
         served = serve(o, a, &fs, on_ready, &r);
     if (*error)
         log_line(&log, LOG_LEVEL_ERROR, "%s", error);
+    worker_destroy(fs.worker);
     cache_destroy(fs.cache);
+    shots_destroy(fs.shots);
+    used_destroy(fs.used);
     park_destroy(fs.park);
     nodes_destroy(fs.nodes);
     return served ? 0 : 1;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* Fetches: page walks on their way, and the storing of their pages. */
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "api/dialect.h"
+#include "cache/keeper.h"
+
+#define GRACE_MS 5000 /* a fetch goes on that long after anybody wanted it */
+
+static void on_page(void *arg, const struct failure *failure, struct page *page)
+{
+    struct post *p = arg;
+    p->failure = *failure;
+    p->page = page;
+    cache_post(p->cache, p);
+}
+
+/* The message is allocated with the request, so that an answer can always be taken. */
+static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
+{
+    struct post *p = calloc(1, sizeof(*p));
+    if (!p) {
+        failure_set(&f->failure, -ENOMEM, 0, "no memory for a request");
+        walk_lost(&f->walk);
+        return;
+    }
+    *p = (struct post){.kind = POST_PAGE, .cache = c, .fetch = f, .offset = offset};
+    c->source->ops->fetch_page(c->source, &f->q, offset, URGENT, on_page, p);
+}
+
+static void ask_pages(struct cache *c, struct fetch *f)
+{
+    int64_t offset;
+    while (f->walk.out < c->opts.pages_at_once && (offset = walk_next(&f->walk)) >= 0)
+        ask_page(c, f, offset);
+}
+
+void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most)
+{
+    struct query asked = c->source->ops->narrowest(c->source, filters);
+    struct fetch *f = calloc(1, sizeof(*f));
+    if (!f)
+        return; /* what wanted it is planned for again */
+    asked.num[AXIS_END_TIME] = interval;
+    f->q = asked;
+    f->seq = ++c->last_seq;
+    f->fetched_at = cache_now(c);
+    f->wanted_ms = clock_ms();
+    f->most = most;
+    walk_init(&f->walk, API_PAGE_LIMIT);
+    DL_APPEND(c->fetches, f);
+    ask_pages(c, f);
+}
+
+static void free_fetch(struct cache *c, struct fetch *f)
+{
+    DL_DELETE(c->fetches, f);
+    walk_release(&f->walk);
+    free(f);
+}
+
+void keeper_free_fetches(struct cache *c)
+{
+    struct fetch *f, *next;
+    DL_FOREACH_SAFE (c->fetches, f, next)
+        free_fetch(c, f);
+}
+
+static void begin_writing(struct cache *c)
+{
+    if (c->writing || c->write_error)
+        return;
+    c->write_error = store_begin(c->store);
+    c->writing = c->write_error == 0;
+}
+
+static int store_calls(struct cache *c, const struct page *page)
+{
+    enum put put;
+    int rc = c->write_error;
+    for (int i = 0; i < page->ncalls && rc == 0; i++) {
+        rc = store_put_call(c->store, &page->calls[i], cache_now(c), &put);
+        c->changing = c->changing || (rc == 0 && put != PUT_SAME);
+    }
+    return rc;
+}
+
+static int store_span(struct cache *c, struct fetch *f)
+{
+    f->span = (struct span){.q = f->q, .fetched_at = f->fetched_at, .seq = f->seq};
+    for (size_t i = 0; i < c->cover.n; i++) { /* this thread alone changes it */
+        const struct span *old = &c->cover.v[i];
+        int rc = cover_superseded(old, &f->span) ? store_drop_span(c->store, old->id) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return store_put_span(c->store, &f->span);
+}
+
+static void report_bad_rows(struct cache *c, const struct fetch *f, const struct page *page)
+{
+    struct failure failure;
+    for (int i = 0; i < page->nbad && c->opts.report; i++) {
+        failure_set(&failure, -EBADMSG, 200, "row set aside: %s", page->bad[i].reason);
+        c->opts.report(c->opts.report_arg, &f->q, &failure);
+    }
+}
+
+static int note_rows(struct fetch *f, int64_t offset, const struct page *page, int64_t held)
+{
+    CLEANUP_FREE uint64_t *rows = calloc((size_t)page->rows + 1, sizeof(*rows));
+    int n = 0;
+    if (!rows)
+        return -ENOMEM;
+    for (int i = 0; i < page->ncalls; i++)
+        rows[n++] = walk_row(page->calls[i].uuid);
+    for (int i = 0; i < page->nbad; i++)
+        rows[n++] = walk_bad_row(offset + page->bad[i].index);
+    return walk_page(&f->walk, offset, page->total, rows, n, held);
+}
+
+/* What is held counts for a walk only when nothing of the page had to be set aside. */
+static int count_held(struct cache *c, const struct post *p, int64_t *ret)
+{
+    *ret = -1;
+    if (p->offset || p->page->nbad)
+        return 0;
+    return store_count_now(c->store, &p->fetch->q, ret);
+}
+
+static void store_page(struct cache *c, const struct post *p)
+{
+    struct fetch *f = p->fetch;
+    int64_t held;
+    begin_writing(c);
+    int rc = store_calls(c, p->page);
+    if (rc == 0)
+        rc = count_held(c, p, &held);
+    if (rc == 0)
+        rc = note_rows(f, p->offset, p->page, held);
+    else
+        walk_lost(&f->walk);
+    if (rc == 0 && f->walk.state == WALK_WHOLE && !f->over && !f->span.seq)
+        rc = store_span(c, f);
+    if (rc < 0)
+        c->write_error = rc;
+    f->tick = atomic_load(&c->tick) + 1;
+    report_bad_rows(c, f, p->page);
+}
+
+void fetch_take_page(struct cache *c, struct post *p)
+{
+    struct fetch *f = p->fetch;
+    if (p->failure.date)
+        clock_learn(&c->clock, p->failure.date);
+    if (p->page && !f->over && f->walk.state == WALK_ASKING) {
+        store_page(c, p);
+    } else {
+        if (!f->failure.err && p->failure.err)
+            f->failure = p->failure;
+        walk_lost(&f->walk);
+    }
+    page_free(p->page);
+}
+
+/* What was stored is visible now, or lost: decides each fetch that ended. */
+void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
+{
+    bool touched = f->tick == tick;
+    if (f->over)
+        return;
+    if (touched && c->write_error) {
+        failure_set(&f->failure, -EIO, 0, "the store cannot be written: %s",
+                    strerror(-c->write_error));
+        f->walk.state = WALK_BROKEN;
+    }
+    if (f->walk.state == WALK_WHOLE) {
+        pthread_mutex_lock(&c->cover_lock);
+        int rc = cover_add(&c->cover, &f->span);
+        pthread_mutex_unlock(&c->cover_lock);
+        if (rc < 0)
+            failure_set(&f->failure, rc, 0, "no memory for coverage");
+        f->over = true;
+    } else if (f->walk.state == WALK_BROKEN) {
+        if (!f->failure.err)
+            failure_set(&f->failure, -EIO, 200,
+                        "the pages and total_count never agreed in %d walks", WALK_PASSES);
+        f->over = true;
+    }
+    if (f->over && f->failure.err && f->failure.err != -ECANCELED && c->opts.report)
+        c->opts.report(c->opts.report_arg, &f->q, &f->failure);
+}
+
+void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms)
+{
+    bool too_many = f->most && f->walk.total > f->most;
+    if (!f->over && !too_many && now_ms - f->wanted_ms < GRACE_MS)
+        ask_pages(c, f);
+    if (f->walk.out == 0)
+        free_fetch(c, f);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Wants: what waits, what is planned for it, and when it is answered.
+ *
+ * A want for one call by its uuid asks the API for that call where it can. That answer says whether
+ * and when; the call itself is then read from the list, from the second it ended in, so that
+ * contents never differ by origin. Where it cannot be asked for, days are read, the newest first.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "api/utc.h"
+#include "cache/keeper.h"
+
+#define FETCHES_MAX 64 /* under way at once; wants beyond wait for a place */
+#define ROUNDS_MAX 128 /* plans made for one want before it is given up */
+#define REFRESH_S 3600 /* so old a wider reading may be to be refreshed instead of a narrow one */
+
+static bool serves(const struct fetch *f, const struct waiting *w)
+{
+    struct range a = f->q.num[AXIS_END_TIME], b = w->want.q.num[AXIS_END_TIME];
+    return query_filters_imply(&w->want.q, &f->q) && a.lo < b.hi && b.lo < a.hi;
+}
+
+static void answer(struct cache *c, struct waiting *w, int err, bool whole)
+{
+    DL_DELETE(c->waitings, w);
+    w->want.done(w->want.id, err, whole, w->want.arg);
+    free(w);
+}
+
+void keeper_end_wants(struct cache *c, int err)
+{
+    struct waiting *w, *next;
+    DL_FOREACH_SAFE (c->waitings, w, next)
+        answer(c, w, err, false);
+}
+
+void wants_take(struct cache *c, const struct want *want)
+{
+    struct waiting *w = calloc(1, sizeof(*w));
+    if (!w) {
+        want->done(want->id, -ENOMEM, false, want->arg);
+        return;
+    }
+    *w = (struct waiting){
+        .want = *want, .deadline_ms = clock_ms() + c->opts.deadline_ms, .after_seq = c->last_seq};
+    struct fetch *f;
+    DL_FOREACH (c->fetches, f) /* one it joins counts as if begun for it */
+        if (!f->over && serves(f, w) && f->seq - 1 < w->after_seq)
+            w->after_seq = f->seq - 1;
+    DL_APPEND(c->waitings, w);
+}
+
+void wants_cancel(struct cache *c, uint64_t id)
+{
+    struct waiting *w, *next;
+    DL_FOREACH_SAFE (c->waitings, w, next)
+        if (w->want.id == id)
+            answer(c, w, -EINTR, false);
+}
+
+static bool has_nothing_missing(struct cache *c, const struct waiting *w, struct cover_rule rule)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    cache_missing(c, rule, w->after_seq, &w->want.q, &missing);
+    return missing.n == 0 && !missing.failed;
+}
+
+/* While the API fails, what was whole not too long ago is better than nothing. */
+static void fail(struct cache *c, struct waiting *w, int err)
+{
+    struct cover_rule rule = {.ttl = c->opts.stale_if_error_s, .settle = c->rule.settle};
+    bool stale = has_nothing_missing(c, w, rule);
+    answer(c, w, stale ? 0 : err, stale);
+}
+
+/* --- one call --- */
+
+static void memo_key(const struct waiting *w, char key[QUERY_KEY_MAX])
+{
+    if (*w->want.uuid)
+        snprintf(key, QUERY_KEY_MAX, "call %s", w->want.uuid);
+    else
+        query_filter_key(&w->want.q, key);
+}
+
+static void remember(struct cache *c, const struct waiting *w)
+{
+    char key[QUERY_KEY_MAX];
+    memo_key(w, key);
+    memo_put(&c->memo, key, clock_ms() + c->rule.ttl * 1000);
+}
+
+static bool is_remembered(struct cache *c, const struct waiting *w, int64_t now_ms)
+{
+    char key[QUERY_KEY_MAX];
+    if (!*w->want.uuid && !w->want.most)
+        return false;
+    memo_key(w, key);
+    return memo_has(&c->memo, key, now_ms);
+}
+
+static void on_call(void *arg, const struct failure *failure, struct page *page)
+{
+    struct post *p = arg;
+    p->failure = *failure;
+    p->page = page;
+    cache_post(p->cache, p);
+}
+
+static void ask_call(struct cache *c, struct waiting *w)
+{
+    struct waiting *other;
+    w->call = CALL_ASKED;
+    DL_FOREACH (c->waitings, other) /* one request is enough for all who ask for it */
+        if (other != w && other->call == CALL_ASKED && strcmp(other->want.uuid, w->want.uuid) == 0)
+            return;
+    struct post *p = calloc(1, sizeof(*p));
+    if (!p) {
+        answer(c, w, -ENOMEM, false);
+        return;
+    }
+    p->kind = POST_CALL;
+    p->cache = c;
+    memcpy(p->want.uuid, w->want.uuid, sizeof(p->want.uuid));
+    c->source->ops->fetch_call(c->source, p->want.uuid, on_call, p);
+}
+
+/* From here on w wants the second in which its call ended. */
+static void narrow_to(struct waiting *w, const struct call *call)
+{
+    int64_t end = call->num[AXIS_END_TIME];
+    w->call = CALL_THERE;
+    w->want.q = QUERY_ALL;
+    w->want.q.num[AXIS_END_TIME] = (struct range){end, end + 1};
+}
+
+static void tell_call(struct cache *c, struct waiting *w, const struct post *p)
+{
+    const struct call *call = p->page && p->page->ncalls ? &p->page->calls[0] : NULL;
+    if (p->failure.err == -ENOENT) {
+        remember(c, w);
+        answer(c, w, 0, true);
+    } else if (p->failure.err) {
+        answer(c, w, p->failure.err, false);
+    } else if (!call || strcmp(call->uuid, w->want.uuid) != 0) {
+        answer(c, w, -EBADMSG, false);
+    } else if (!query_match(&w->want.q, call)) {
+        answer(c, w, 0, true);
+    } else {
+        narrow_to(w, call);
+    }
+}
+
+void wants_take_call(struct cache *c, struct post *p)
+{
+    struct waiting *w, *next;
+    if (p->failure.date)
+        clock_learn(&c->clock, p->failure.date);
+    if (p->failure.err && p->failure.err != -ENOENT && p->failure.err != -ECANCELED &&
+        c->opts.report)
+        c->opts.report(c->opts.report_arg, &QUERY_ALL, &p->failure);
+    DL_FOREACH_SAFE (c->waitings, w, next)
+        if (w->call == CALL_ASKED && strcmp(w->want.uuid, p->want.uuid) == 0)
+            tell_call(c, w, p);
+    page_free(p->page);
+}
+
+/* The API has this call: if its second was read whole and lacks it, something is wrong. */
+static void answer_call_there(struct cache *c, struct waiting *w)
+{
+    struct entry e;
+    bool matches;
+    int rc = store_find(c->store, &w->want.q, w->want.uuid, &e, &matches);
+    answer(c, w, rc == -ENOENT ? -EIO : rc, rc == 0);
+}
+
+/* --- plans --- */
+
+/* A wider reading that has just become old is refreshed as a whole: it serves every narrower want.
+ */
+static const struct query *filters_for(struct cache *c, const struct waiting *w,
+                                       struct range interval)
+{
+    const struct span *wider =
+        cover_recent(&c->cover, &w->want.q, interval, cache_now(c), REFRESH_S);
+    return wider ? &wider->q : &w->want.q;
+}
+
+/* Days are looked through one after another when only one call is wanted. */
+static void keep_newest_day(struct ivset *missing)
+{
+    if (!missing->n)
+        return;
+    struct range r = missing->v[missing->n - 1];
+    int64_t day = utc_midnight(r.hi - 1);
+    missing->v[0] = (struct range){day > r.lo ? day : r.lo, r.hi};
+    missing->n = 1;
+}
+
+/* Starts what is missing for w and not on its way. */
+static void plan(struct cache *c, struct waiting *w)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    struct fetch *f;
+    int under_way = 0;
+    bool one_after_another = *w->want.uuid && w->call == CALL_UNASKED;
+    cache_missing(c, c->rule, w->after_seq, &w->want.q, &missing);
+    if (one_after_another)
+        keep_newest_day(&missing);
+    DL_FOREACH (c->fetches, f) {
+        under_way++;
+        if (!f->over && serves(f, w))
+            ivset_cut(&missing, f->q.num[AXIS_END_TIME]);
+    }
+    if (missing.n)
+        w->rounds++;
+    for (size_t i = 0; i < missing.n && under_way < FETCHES_MAX; i++, under_way++)
+        fetch_start(c, filters_for(c, w, missing.v[i]), missing.v[i], w->want.most);
+}
+
+/* What the fetches that serve w say: their failure, or -E2BIG, or 0; and whether they stored
+ * anything new. */
+static int look_at_fetches(struct cache *c, struct waiting *w, int64_t now_ms, bool *progress)
+{
+    struct fetch *f;
+    DL_FOREACH (c->fetches, f) {
+        if (!serves(f, w))
+            continue;
+        if (w->want.most && f->walk.total > w->want.most)
+            return -E2BIG;
+        f->wanted_ms = now_ms;
+        if (!w->want.most)
+            f->most = 0;
+        if (f->over && f->failure.err && f->failure.err != -EAGAIN && f->seq > w->after_seq)
+            return f->failure.err;
+        *progress = *progress || f->tick > w->want.seen;
+    }
+    return 0;
+}
+
+static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
+{
+    bool progress = false;
+    int err = look_at_fetches(c, w, now_ms, &progress);
+    if (err == -E2BIG) {
+        remember(c, w);
+        answer(c, w, err, false);
+    } else if (err) {
+        fail(c, w, err);
+    } else if (progress && !w->want.most && w->call != CALL_THERE) {
+        answer(c, w, 0, false);
+    } else if (now_ms >= w->deadline_ms) {
+        answer(c, w, -ETIMEDOUT, false);
+    } else if (w->rounds >= ROUNDS_MAX) {
+        answer(c, w, -EIO, false);
+    } else {
+        plan(c, w);
+    }
+}
+
+void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
+{
+    bool asks = *w->want.uuid && c->source->ops->fetch_call;
+    if (has_nothing_missing(c, w, c->rule)) {
+        if (w->call == CALL_THERE)
+            answer_call_there(c, w);
+        else
+            answer(c, w, 0, true);
+    } else if (w->call == CALL_UNASKED && is_remembered(c, w, now_ms)) {
+        answer(c, w, w->want.most ? -E2BIG : 0, !w->want.most);
+    } else if (asks && w->call == CALL_UNASKED) {
+        ask_call(c, w);
+    } else if (w->call == CALL_ASKED) {
+        if (now_ms >= w->deadline_ms)
+            answer(c, w, -ETIMEDOUT, false);
+    } else {
+        attend_window(c, w, now_ms);
+    }
+}
