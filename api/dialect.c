@@ -100,3 +100,18 @@ void dialect_call_url(struct buf *out, const struct dialect *d, const char *api_
 {
     buf_printf(out, "%s/Account/%s/%s%s/", api_url, auth_id, d->list_path, uuid);
 }
+
+#define NEAR_S 10800 /* no zone moves its clock by more than that at once */
+
+void dialect_to_console(struct query *q, int (*east)(int64_t t))
+{
+    struct range *r = &q->num[AXIS_INITIATION_TIME];
+    if (r->lo != INT64_MIN) {
+        int a = east(r->lo - NEAR_S), b = east(r->lo + NEAR_S);
+        r->lo += a < b ? a : b;
+    }
+    if (r->hi != INT64_MAX) {
+        int a = east(r->hi - NEAR_S), b = east(r->hi + NEAR_S);
+        r->hi += a > b ? a : b;
+    }
+}

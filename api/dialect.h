@@ -39,6 +39,13 @@ struct query dialect_narrowest(const struct dialect *d, unsigned refused, const 
 void dialect_list_url(struct buf *out, const struct dialect *d, const char *api_url,
                       const char *auth_id, const struct query *q, int64_t offset, int limit);
 
+/*
+ * The legacy host takes initiation_time in the console's zone (API.md trap 16). Moves that interval of q
+ * there; east(t) is the seconds the zone is east of Greenwich at t. Near a change of the zone's offset,
+ * where local times are ambiguous, the interval is widened, so that no call is lost.
+ */
+void dialect_to_console(struct query *q, int (*east)(int64_t t));
+
 /* The URL of one call; only where d->one_call. */
 void dialect_call_url(struct buf *out, const struct dialect *d, const char *api_url,
                       const char *auth_id, const char *uuid);

@@ -10,6 +10,7 @@ struct plivo {
     const struct dialect *dialect;
     char *api_url, *auth_id;
     struct http *http;
+    int (*console_east)(int64_t t);
     struct source_ops ops;
     atomic_uint refused; /* bits of the axes this host was seen to refuse */
 };
@@ -104,7 +105,10 @@ static void fetch_page(struct source *s, const struct query *q, int64_t offset, 
 {
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
-    dialect_list_url(&url, p->dialect, p->api_url, p->auth_id, q, offset, API_PAGE_LIMIT);
+    struct query asked = *q;
+    if (p->console_east && p->dialect->id == DIALECT_LEGACY)
+        dialect_to_console(&asked, p->console_east);
+    dialect_list_url(&url, p->dialect, p->api_url, p->auth_id, &asked, offset, API_PAGE_LIMIT);
     send_ask(p, &url, u, (struct ask){p, done, arg, false, filters_of(q)});
 }
 
@@ -138,6 +142,7 @@ int plivo_create(const struct plivo_opts *o, struct source **ret)
     };
     p->source.ops = &p->ops;
     p->dialect = o->dialect;
+    p->console_east = o->console_east;
     p->api_url = strdup(o->api_url ? o->api_url : o->dialect->default_url);
     p->auth_id = strdup(o->http.auth_id);
     int rc = p->api_url && p->auth_id ? http_create(&o->http, &p->http) : -ENOMEM;

@@ -15,6 +15,8 @@ const struct option_def option_defs[] = {
      "which host's records and filters"},
     {"api_url", OPTION_TEXT, AT(api_url), 0, 0, NULL, "PLIVO_API_URL", "URL",
      "up to and including the version; http: only to loopback"},
+    {"console_tz", OPTION_TEXT, AT(console_tz), 0, 0, "UTC", NULL, "ZONE",
+     "zone in which the legacy host filters initiation_time"},
     {"auth_token_file", OPTION_TEXT, AT(auth_token_file), 0, 0, NULL, NULL, "FILE",
      "holds the token; readable by its owner alone"},
     {"cache_dir", OPTION_TEXT, AT(cache_dir), 0, 0, NULL, NULL, "DIR",

@@ -154,15 +154,44 @@ static void on_report(void *arg, const struct query *q, const struct failure *f)
              failure_remedy(f));
 }
 
+static int console_east(int64_t t)
+{
+    struct tm local;
+    time_t at = (time_t)t;
+    return localtime_r(&at, &local) ? (int)local.tm_gmtoff : 0;
+}
+
+/* The process's zone serves this only: everything else is UTC. Before threads. */
+static int set_console_zone(const char *zone, char *error)
+{
+    char path[256];
+    bool known = strcmp(zone, "UTC") == 0;
+    if (!known && *zone != '/' && !strstr(zone, "..")) {
+        snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone);
+        known = access(path, R_OK) == 0;
+    }
+    if (!known) {
+        snprintf(error, ERROR_MAX, "console_tz=%.64s is no zone of /usr/share/zoneinfo", zone);
+        return -EINVAL;
+    }
+    if (setenv("TZ", zone, 1) < 0)
+        return -ENOMEM;
+    tzset();
+    return 0;
+}
+
 static int make_source(const struct options *o, const struct account *a, struct source **ret,
                        char *error)
 {
     CLEANUP_FREE char *url = NULL;
     int rc = account_api_url(o->api_url, &url, error, ERROR_MAX);
+    if (rc == 0)
+        rc = set_console_zone(o->console_tz, error);
     if (rc < 0)
         return rc;
     struct plivo_opts p = {.dialect = dialect_by_name(o->dialect),
                            .api_url = url,
+                           .console_east = strcmp(o->console_tz, "UTC") ? console_east : NULL,
                            .http = {.auth_id = a->id,
                                     .token = a->token,
                                     .rate = o->rate,
