@@ -40,9 +40,9 @@ void dialect_list_url(struct buf *out, const struct dialect *d, const char *api_
                       const char *auth_id, const struct query *q, int64_t offset, int limit);
 
 /*
- * The legacy host takes initiation_time in the console's zone (API.md trap 16). Moves that interval of q
- * there; east(t) is the seconds the zone is east of Greenwich at t. Near a change of the zone's offset,
- * where local times are ambiguous, the interval is widened, so that no call is lost.
+ * The legacy host takes initiation_time in the console's zone (API.md trap 16). Moves that interval
+ * of q there; east(t) is the seconds the zone is east of Greenwich at t. Near a change of the
+ * zone's offset, where local times are ambiguous, the interval is widened, so that no call is lost.
  */
 void dialect_to_console(struct query *q, int (*east)(int64_t t));
 

@@ -30,9 +30,7 @@ void failure_set(struct failure *f, int err, int http, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(f->detail, sizeof(f->detail), fmt, ap);
     va_end(ap);
-    for (char *p = f->detail; *p; p++)
-        if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-            *p = '?';
+    str_printable(f->detail);
 }
 
 const char *failure_remedy(const struct failure *f)

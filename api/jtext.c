@@ -2,6 +2,8 @@
 #include "api/jtext.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_blank(char c)
@@ -290,5 +292,69 @@ void jtext_mend_surrogates(char *s, size_t n)
         if (v >= 0xd800 && v <= 0xdfff)
             memcpy(p, "\\ufffd", 6);
         p += 6;
+    }
+}
+
+static const char *skip_digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+/* Behind the number at p; p itself when there is none by JSON's grammar. */
+static const char *skip_number(const char *p, const char *end, bool *whole)
+{
+    const char *start = p, *digits = p += p < end && *p == '-';
+    p = skip_digits(p, end);
+    *whole = true;
+    if (p == digits || (*digits == '0' && p - digits > 1))
+        return start;
+    if (p < end && *p == '.') {
+        *whole = false;
+        digits = ++p;
+        if ((p = skip_digits(p, end)) == digits)
+            return start;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        *whole = false;
+        p++;
+        digits = p += p < end && (*p == '+' || *p == '-');
+        if ((p = skip_digits(p, end)) == digits)
+            return start;
+    }
+    return p;
+}
+
+/* The text is terminated behind its end, so strtoll() and strtod() may look there. */
+static bool can_be_held(const char *p, bool whole)
+{
+    errno = 0;
+    if (whole) {
+        strtoll(p, NULL, 10);
+        return errno == 0;
+    }
+    return isfinite(strtod(p, NULL));
+}
+
+void jtext_mend_numbers(char *s, size_t n)
+{
+    const char *p = s, *end = s + n;
+    while (p < end) {
+        bool whole, starts = *p == '-' || (*p >= '0' && *p <= '9');
+        const char *behind = starts ? skip_number(p, end, &whole) : p;
+        if (*p == '"') {
+            p = skip_string(p, end);
+            if (!p)
+                return;
+        } else if (behind > p) {
+            if (behind - p >= 4 && !can_be_held(p, whole)) {
+                memset(s + (p - s), ' ', (size_t)(behind - p));
+                memcpy(s + (p - s), "null", 4);
+            }
+            p = behind;
+        } else {
+            p++;
+        }
     }
 }

@@ -52,4 +52,8 @@ void jtext_unescape(struct buf *out, struct slice string);
  */
 void jtext_mend_surrogates(char *s, size_t n);
 
+/* Replaces, in place, every number outside strings that neither 64 bits nor a double can hold by
+ * null and blanks, for the same purpose. What is no number by the grammar stays. */
+void jtext_mend_numbers(char *s, size_t n);
+
 #endif

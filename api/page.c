@@ -81,7 +81,7 @@ static int count_elements(struct slice array)
         return rc;
     while ((rc = jtext_next(&j, &key, &value)) > 0)
         n++;
-    return rc < 0 ? rc : n;
+    return rc < 0 ? rc : n > PAGE_ROWS_MAX ? -EBADMSG : n;
 }
 
 static int decode_rows(struct slice array, struct page **ret)
@@ -188,7 +188,7 @@ static void copy_message(json_t *j, char *message, size_t cap)
             snprintf(message, cap, "%s", json_string_value(v));
             return;
         }
-        if (v) {
+        if (v && !json_is_null(v)) {
             CLEANUP_FREE char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
             snprintf(message, cap, "%s", text ? text : "");
             return;

@@ -10,7 +10,7 @@
 
 struct plivo_opts {
     const struct dialect *dialect;
-    const char *api_url; /* no slash at the end; NULL: the dialect's own */
+    const char *api_url;            /* no slash at the end; NULL: the dialect's own */
     int (*console_east)(int64_t t); /* as in dialect_to_console(); NULL: the console shows UTC */
     struct http_opts http;
 };

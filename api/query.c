@@ -158,11 +158,14 @@ static bool parse_whole(const char *s, int64_t *ret)
 static bool parse_moment(const char *s, struct range *ret)
 {
     size_t n = strlen(s);
-    char full[UTC_TEXT_MAX];
+    char full[UTC_TEXT_MAX], again[UTC_TEXT_MAX];
     if ((n != 16 && n != 19) || s[10] != 'T')
         return false;
     snprintf(full, sizeof(full), "%s%s", s, n == 16 ? ":00" : "");
     if (utc_parse(full, 19, &ret->lo) < 0)
+        return false;
+    utc_format(ret->lo, again);
+    if (memcmp(full + 11, again + 11, 8) != 0) /* second 60 is another's name */
         return false;
     ret->hi = ret->lo + (n == 16 ? 60 : 1);
     return true;
@@ -326,6 +329,20 @@ static int axis_by_column(const char *s, size_t n)
     return -1;
 }
 
+/* A number and, right behind it, that text. */
+static bool take_bound(const char **p, const char *behind, int64_t *ret)
+{
+    char *end;
+    if (**p != '-' && (**p < '0' || **p > '9'))
+        return false;
+    errno = 0;
+    *ret = strtoll(*p, &end, 10);
+    size_t n = strlen(behind);
+    bool good = !errno && (n ? strncmp(end, behind, n) == 0 : !*end);
+    *p = end + n;
+    return good;
+}
+
 static int key_term(const char *term, struct query *q)
 {
     const char *value = strchr(term, '=');
@@ -336,7 +353,7 @@ static int key_term(const char *term, struct query *q)
     value++;
     if (axis >= NUM_AXES)
         return apply_text(q, axis - NUM_AXES, value);
-    if (sscanf(value, "%" SCNd64 "..%" SCNd64, &r.lo, &r.hi) != 2)
+    if (axis == AXIS_END_TIME || !take_bound(&value, "..", &r.lo) || !take_bound(&value, "", &r.hi))
         return -EINVAL;
     query_meet_range(q, axis, r);
     return 0;

@@ -12,7 +12,7 @@
 
 /*
  * jansson's verdict. Two things that are valid JSON and that jansson refuses are forgiven: halves
- * of surrogate pairs, and integers beyond 64 bits.
+ * of surrogate pairs, and numbers that its types cannot hold.
  */
 static json_t *judge(struct slice text, json_error_t *e)
 {
@@ -22,10 +22,8 @@ static json_t *judge(struct slice text, json_error_t *e)
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
     jtext_mend_surrogates(copy, text.n);
-    json_t *j = json_loadb(copy, text.n, JSON_ALLOW_NUL, e);
-    if (!j && json_error_code(e) == json_error_numeric_overflow)
-        j = json_loadb(copy, text.n, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, e);
-    return j;
+    jtext_mend_numbers(copy, text.n);
+    return json_loadb(copy, text.n, JSON_ALLOW_NUL, e);
 }
 
 /* The member under either of its two names (API.md trap 1). */
@@ -103,7 +101,7 @@ static void read_number(json_t *rec, int axis, char out[CALL_TEXT_MAX])
     text_of(member(rec, &axes[NUM_AXES + axis]), text, sizeof(text));
     const char *digits = text[0] == '+' ? text + 1 : text;
     size_t n = strlen(digits);
-    bool plain = n < AXIS_TEXT_MAX && strspn(digits, "0123456789") == n;
+    bool plain = strspn(digits, "0123456789") == n;
     str_copy(out, CALL_TEXT_MAX, digits, plain ? n : 0);
 }
 
@@ -157,6 +155,7 @@ int record_decode(struct slice text, struct call *ret, struct buf *out, char *re
     json_auto_t *rec = judge(text, &e);
     if (!rec) {
         snprintf(reason, cap, "not valid JSON: %.60s", e.text);
+        str_printable(reason);
         return -EBADMSG;
     }
     if (!json_is_object(rec)) {
@@ -171,6 +170,8 @@ int record_decode(struct slice text, struct call *ret, struct buf *out, char *re
     if (rc < 0) {
         snprintf(reason, cap, "call %.64s cannot be rendered", ret->uuid);
         out->len = before;
+        if (out->p)
+            out->p[before] = '\0';
         out->error = rc == -ENOMEM ? rc : 0;
     }
     return rc;

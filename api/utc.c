@@ -32,7 +32,7 @@ static void civil_from_days(int64_t z, int *y, int *m, int *d)
 
 int64_t utc_day_number(int64_t t)
 {
-    return t >= 0 ? t / UTC_DAY : -((-t + UTC_DAY - 1) / UTC_DAY);
+    return t / UTC_DAY - (t % UTC_DAY < 0);
 }
 
 int64_t utc_midnight(int64_t t)
@@ -115,10 +115,14 @@ static bool take_clock(const char **p, const char *end, int64_t *ret)
 static bool take_offset(const char **p, const char *end, int64_t *ret)
 {
     *ret = 0;
+    if (*p == end)
+        return true;
     while (take_char(p, end, ' '))
         ;
-    if (*p == end || take_char(p, end, 'Z'))
+    if (take_char(p, end, 'Z'))
         return true;
+    if (*p == end)
+        return false;
     if (end - *p >= 3 && memcmp(*p, "UTC", 3) == 0) {
         *p += 3;
         return true;

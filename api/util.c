@@ -72,3 +72,10 @@ bool str_copy(char *dst, size_t cap, const char *src, size_t n)
     dst[take] = '\0';
     return take == n;
 }
+
+void str_printable(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || (unsigned char)*s > 0x7e)
+            *s = '?';
+}

@@ -58,6 +58,9 @@ static inline int buf_error(const struct buf *b)
     return b->error;
 }
 
+/* Every byte that is not printable ASCII becomes '?'. */
+void str_printable(char *s);
+
 /* Copies at most cap-1 bytes and terminates; returns false when it had to cut. */
 bool str_copy(char *dst, size_t cap, const char *src, size_t n);
 

@@ -89,6 +89,8 @@ static void init(struct cache *c, const struct cache_opts *o)
     c->posts_end = &c->posts;
     atomic_init(&c->tick, 1);
     clock_init(&c->clock);
+    if (o->date)
+        clock_learn(&c->clock, o->date);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->cover_lock, NULL);
     pthread_condattr_init(&attr);

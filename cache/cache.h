@@ -25,9 +25,13 @@ struct cache_opts {
     int64_t ttl_s, settle_s, stale_if_error_s;
     int64_t deadline_ms; /* the longest a want waits */
     int pages_at_once;   /* of one walk */
+    int64_t date;        /* what the server's clock just was; 0 unknown */
     /* Told of every failed walk and every row that cannot be a file; on the cache's thread. */
     void (*report)(void *arg, const struct query *q, const struct failure *f);
     void *report_arg;
+    /* Told, on the cache's thread, of every call whose bytes have changed, before any want is. */
+    void (*amended)(void *arg, int64_t id);
+    void *amended_arg;
 };
 
 /* Opens the store and starts the thread. Errors as store_open(), with the reason in error. */

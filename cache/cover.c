@@ -70,7 +70,7 @@ static struct query with_direction(const struct query *q, int64_t direction)
 void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover_when when,
                      const struct query *q, struct ivset *out)
 {
-    CLEANUP_IVSET struct ivset held = {0}, in = {0}, outb = {0};
+    CLEANUP_IVSET struct ivset held = {0}, in = {0}, outb = {0}, rest = {0};
     add_believed(c, rule, when, q, &held);
     if (range_is_all(q->num[AXIS_DIRECTION])) {
         struct query inbound = with_direction(q, DIRECTION_INBOUND);
@@ -79,9 +79,12 @@ void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover
         add_believed(c, rule, when, &outbound, &outb);
         ivset_add_common(&held, &in, &outb);
     }
-    ivset_add(out, q->num[AXIS_END_TIME]);
+    ivset_add(&rest, q->num[AXIS_END_TIME]);
     for (size_t i = 0; i < held.n; i++)
-        ivset_cut(out, held.v[i]);
+        ivset_cut(&rest, held.v[i]);
+    for (size_t i = 0; i < rest.n; i++)
+        ivset_add(out, rest.v[i]);
+    out->failed = out->failed || rest.failed;
 }
 
 const struct span *cover_recent(const struct cover *c, const struct query *q, struct range interval,

@@ -79,10 +79,13 @@ static void begin_writing(struct cache *c)
 static int store_calls(struct cache *c, const struct page *page)
 {
     enum put put;
+    int64_t id;
     int rc = c->write_error;
     for (int i = 0; i < page->ncalls && rc == 0; i++) {
-        rc = store_put_call(c->store, &page->calls[i], cache_now(c), &put);
+        rc = store_put_call(c->store, &page->calls[i], cache_now(c), &put, &id);
         c->changing = c->changing || (rc == 0 && put != PUT_SAME);
+        if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
+            c->amended[c->namended++] = id;
     }
     return rc;
 }

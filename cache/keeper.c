@@ -30,6 +30,9 @@ static void commit(struct cache *c)
         store_rollback(c->store);
     if (c->changing && !c->write_error)
         atomic_fetch_add(&c->changes, 1);
+    for (int i = 0; i < c->namended && !c->write_error && c->opts.amended; i++)
+        c->opts.amended(c->opts.amended_arg, c->amended[i]);
+    c->namended = 0;
     c->writing = c->changing = false;
 }
 

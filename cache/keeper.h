@@ -25,6 +25,8 @@
 #include "cache/memo.h"
 #include "cache/walk.h"
 
+#define AMENDED_MAX 4096 /* of one batch; its pages hold fewer */
+
 struct fetch {
     uint64_t seq;       /* counts fetches */
     struct query q;     /* as the source is asked */
@@ -85,6 +87,8 @@ struct cache {
     struct waiting *waitings;
     struct memo memo; /* of what is not there, or too much, for a while */
     uint64_t last_seq;
+    int64_t amended[AMENDED_MAX]; /* calls that it amends */
+    int namended;
     bool changing;   /* it changes calls */
     bool writing;    /* a transaction is open */
     int write_error; /* what went wrong in it */

@@ -66,7 +66,7 @@ static int run_steps(struct db *d, int64_t version, int64_t now)
     return rc == 0 ? db_exec(d, "COMMIT") : rc;
 }
 
-int schema_upgrade(struct db *d, int64_t now)
+int schema_check(struct db *d, int64_t *ret_version)
 {
     int64_t version, application, tables;
     int rc = read_number(d, "PRAGMA user_version", &version);
@@ -80,5 +80,11 @@ int schema_upgrade(struct db *d, int64_t now)
         return -EBADF;
     if (version > (int64_t)ARRAY_LEN(steps))
         return -EPROTO;
+    *ret_version = version;
+    return 0;
+}
+
+int schema_upgrade(struct db *d, int64_t version, int64_t now)
+{
     return version == (int64_t)ARRAY_LEN(steps) ? 0 : run_steps(d, version, now);
 }

@@ -12,9 +12,13 @@
 #define STORE_APPLICATION_ID 0x63647273
 
 /*
- * Brings the file up to the newest version. 0; -EPROTO when it is newer than this program; -EBADF
- * when it is an SQLite file but no store; -EIO and the like.
+ * Looks, without changing anything, whether the file is a store or empty: its version, 0 for an
+ * empty one. -EPROTO when it is newer than this program; -EBADF when it is an SQLite file but no
+ * store; -EIO and the like.
  */
-int schema_upgrade(struct db *d, int64_t now) MUST_CHECK;
+int schema_check(struct db *d, int64_t *ret_version) MUST_CHECK;
+
+/* Brings the file up from that version to the newest. */
+int schema_upgrade(struct db *d, int64_t version, int64_t now) MUST_CHECK;
 
 #endif

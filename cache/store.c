@@ -58,11 +58,14 @@ static int read_created(struct store *s)
 
 static int open_writer(struct store *s, char *error, size_t cap)
 {
+    int64_t version;
     int rc = db_open(s->path, false, &s->writer);
+    if (rc == 0)
+        rc = schema_check(s->writer, &version);
     if (rc == 0)
         rc = db_exec(s->writer, WRITER_SETUP);
     if (rc == 0)
-        rc = schema_upgrade(s->writer, (int64_t)time(NULL));
+        rc = schema_upgrade(s->writer, version, (int64_t)time(NULL));
     if (rc == 0)
         rc = read_created(s);
     if (rc == -EPROTO)
@@ -74,7 +77,7 @@ static int open_writer(struct store *s, char *error, size_t cap)
                  rc == -EBADF ? "not a store of cdrfs"
                  : s->writer  ? sqlite3_errmsg(s->writer->sql)
                               : strerror(-rc));
-    return rc;
+    return rc == -EBADF ? -EIO : rc;
 }
 
 int store_open(const char *path, struct store **ret, char *error, size_t cap)

@@ -47,7 +47,8 @@ void store_rollback(struct store *s);
 enum put { PUT_NEW, PUT_SAME, PUT_AMENDED };
 
 /* Adds a call, or amends the one of that uuid when its bytes differ (mtime then becomes now). */
-int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret) MUST_CHECK;
+int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret,
+                   int64_t *ret_id) MUST_CHECK;
 
 /* Remembers a span, and sets its id. */
 int store_put_span(struct store *s, struct span *span) MUST_CHECK;

@@ -128,7 +128,8 @@ static int write_all_seen(struct store *s, const struct call *c)
     return rc;
 }
 
-int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret)
+int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret,
+                   int64_t *ret_id)
 {
     int64_t id;
     bool same = false;
@@ -136,9 +137,11 @@ int store_put_call(struct store *s, const struct call *c, int64_t now, enum put 
     if (rc < 0)
         return rc;
     *ret = !id ? PUT_NEW : same ? PUT_SAME : PUT_AMENDED;
+    if (!same)
+        rc = write_call(s, c, id, id ? now : c->num[AXIS_END_TIME], &id);
+    *ret_id = id;
     if (same)
         return 0;
-    rc = write_call(s, c, id, id ? now : c->num[AXIS_END_TIME], &id);
     if (rc == 0)
         rc = write_body(s, c, id);
     return rc < 0 ? rc : write_all_seen(s, c);

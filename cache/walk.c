@@ -12,6 +12,7 @@ void walk_init(struct walk *w, int limit)
                        .end = limit,
                        .short_at = INT64_MAX,
                        .last = -1,
+                       .probe = -1,
                        .before_rows = -1};
 }
 
@@ -86,7 +87,13 @@ static int add_rows(struct walk *w, const uint64_t *rows, int n)
 
 int64_t walk_next(struct walk *w)
 {
-    if (w->state != WALK_ASKING || w->next >= w->end)
+    if (w->state != WALK_ASKING)
+        return -1;
+    if (w->probe >= 0 && w->out == 0) {
+        w->out++;
+        return w->probe;
+    }
+    if (w->next >= w->end)
         return -1;
     int64_t offset = w->next;
     w->next += w->limit;
@@ -101,8 +108,9 @@ static void next_pass(struct walk *w)
         return;
     }
     w->pass++;
-    w->before_rows = (int64_t)w->nrows;
+    w->before_rows = w->moved || w->doubles ? -1 : (int64_t)w->nrows;
     w->before_sum = w->sum;
+    w->doubles = 0;
     w->nrows = 0;
     w->sum = 0;
     if (w->rows)
@@ -125,14 +133,15 @@ static void judge(struct walk *w, int added)
     }
     if (!ended && added > 0) { /* there is more than total_count admits */
         w->end += w->limit;
+        if (w->end / w->limit > WALK_PAGES_MAX)
+            w->state = WALK_BROKEN;
         return;
     }
-    if (ended && w->last <= w->short_at && (int64_t)w->nrows == w->before_rows &&
-        w->sum == w->before_sum) {
-        w->state = WALK_WHOLE;
-        return;
-    }
-    next_pass(w);
+    bool plain = ended && w->last <= w->short_at && !w->moved && !w->doubles;
+    if (plain && (int64_t)w->nrows == w->before_rows && w->sum == w->before_sum)
+        w->probe = (int64_t)w->nrows;
+    else
+        next_pass(w);
 }
 
 int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
@@ -142,9 +151,18 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
     w->pages++;
     if (w->state != WALK_ASKING)
         return 0;
+    if (w->probe >= 0) {
+        w->state = n ? WALK_BROKEN : WALK_WHOLE;
+        return 0;
+    }
     int added = add_rows(w, rows, n);
     if (added < 0)
         return added;
+    w->doubles += n - added;
+    if (total / w->limit > WALK_PAGES_MAX) {
+        w->state = WALK_BROKEN;
+        return 0;
+    }
     if (w->total >= 0 && total != w->total)
         w->moved = true;
     w->total = total;

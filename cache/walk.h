@@ -10,9 +10,10 @@
  *                                   v                                       the truth of a host
  *                                 BROKEN after WALK_PASSES                  whose total is wrong)
  *
- * Two equal passes count only when full pages come first, then at most one that is not full, then
- * nothing: a host that leaves holes, or gives fewer rows a page than asked, is never believed
- * without its own total.
+ * Two equal passes count only when total_count stood still in both, no row came twice, full pages
+ * came first, then at most one that is not full, then nothing; and when a last page, asked for
+ * right behind the rows that came, is empty. So a host that leaves holes, repeats pages, or gives
+ * fewer rows a page than asked is never believed without its own total.
  *
  * A row is known by a number: a hash of its call_uuid, or walk_bad_row() for one without. Rows are
  * counted once, however often they come. `next` is never looked at.
@@ -23,6 +24,9 @@
 #include "api/query.h"
 
 #define WALK_PASSES 4
+#define WALK_PAGES_MAX                                                                             \
+    250000 /* of one pass: five million calls; more is no window but a mistake                     \
+            */
 
 enum walk_state { WALK_ASKING, WALK_WHOLE, WALK_BROKEN };
 
@@ -37,6 +41,8 @@ struct walk {
     int64_t short_at; /* the lowest page that was not full; INT64_MAX: none */
     int64_t last;     /* the highest page that had rows; -1: none */
     int out;          /* pages asked and not yet come */
+    int64_t doubles;  /* rows that came again in this pass */
+    int64_t probe;    /* offset of the page behind all rows; -1 while it is not wanted */
     int64_t pages;    /* that came, in all passes */
     uint64_t *rows;   /* open-addressed set of this pass's rows; 0 is free */
     size_t nrows, cap;

@@ -16,9 +16,11 @@ struct shots;
 struct used;
 struct worker;
 struct fuse_lowlevel_ops;
+struct fuse_session;
 
 struct fs {
     struct cache *cache;
+    struct fuse_session *session; /* NULL until it is made */
     struct nodes *nodes;
     struct park *park;
     struct shots *shots;

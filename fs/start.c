@@ -14,6 +14,7 @@
 
 #include "api/plivo.h"
 #include "cache/cache.h"
+#include "fs/channel.h"
 #include "fs/fs.h"
 #include "fs/park.h"
 #include "fs/shot.h"
@@ -69,8 +70,9 @@ static bool wait_for_proof(struct proof *p, struct failure *ret)
     return answered;
 }
 
-/* Asks for the last minute. 0, or -EACCES; anything else may mend itself and is only a warning. */
-static int prove_credentials(struct source *s, const struct log *log)
+/* Asks for the last minute. 0, or -EACCES; anything else may mend itself and is only a warning. The
+ * server's date is 0 when it did not answer. */
+static int prove_credentials(struct source *s, const struct log *log, int64_t *ret_date)
 {
     struct proof *p = calloc(1, sizeof(*p));
     struct failure f = {0};
@@ -86,6 +88,7 @@ static int prove_credentials(struct source *s, const struct log *log)
         proof_free(p);
     else
         failure_set(&f, -ETIMEDOUT, 0, "no answer within %d s", PROVE_MOST_S);
+    *ret_date = f.date;
     if (f.err == -EACCES)
         log_line(log, LOG_LEVEL_ERROR, "the API refuses these credentials (%s): %s", f.detail,
                  failure_remedy(&f));
@@ -180,6 +183,18 @@ static int set_console_zone(const char *zone, char *error)
     return 0;
 }
 
+/*
+ * The kernel drops what it keeps of a call whose record was amended. This runs on the cache's
+ * thread, inside no request: the pages it waits for are read by FUSE workers, which never wait for
+ * this thread.
+ */
+static void on_amended(void *arg, int64_t id)
+{
+    const struct fs *fs = arg;
+    if (fs->session)
+        fuse_lowlevel_notify_inval_inode(fs->session, NODE_CALL | (uint64_t)id, 0, 0);
+}
+
 static int make_source(const struct options *o, const struct account *a, struct source **ret,
                        char *error)
 {
@@ -216,7 +231,7 @@ static int make_shots(const struct options *o, char *store, struct fs *fs, char 
 }
 
 static int make_cache(const struct options *o, const struct account *a, struct source *s,
-                      struct fs *fs, char *error)
+                      int64_t date, struct fs *fs, char *error)
 {
     CLEANUP_FREE char *path = NULL;
     int rc = store_path(o, a, &path, error);
@@ -231,8 +246,11 @@ static int make_cache(const struct options *o, const struct account *a, struct s
                            .stale_if_error_s = o->stale_if_error,
                            .deadline_ms = o->deadline * 1000,
                            .pages_at_once = (int)o->connections * 2,
+                           .date = date,
                            .report = on_report,
-                           .report_arg = fs};
+                           .report_arg = fs,
+                           .amended = on_amended,
+                           .amended_arg = fs};
     rc = cache_create(&c, &fs->cache, error, ERROR_MAX);
     return rc < 0 ? rc : make_shots(o, path, fs, error);
 }
@@ -270,8 +288,9 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
     bool served = false;
     if (!se)
         return false;
+    fs->session = se;
     if (fuse_set_signal_handlers(se) == 0) {
-        if (fuse_session_mount(se, o->mountpoint) == 0) {
+        if (channel_mount(se, o->mountpoint) == 0) {
             log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
             ready(arg);
             loop(se, o->single);
@@ -328,6 +347,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     struct source *s = NULL;
     char error[ERROR_MAX] = "";
     bool served = false;
+    int64_t date = 0;
     struct fs fs = {.log = &log,
                     .uid = o->uid < 0 ? getuid() : (uid_t)o->uid,
                     .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
@@ -336,11 +356,14 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .park = park_create(),
                     .used = used_create()};
     forbid_dumps();
-    int rc = fs.nodes && fs.park && fs.used ? make_source(o, a, &s, error) : -ENOMEM;
-    if (rc == 0 && (rc = prove_credentials(s, &log)) < 0)
+    int rc = fs.nodes && fs.park && fs.used ? channel_prepare(o->mountpoint, error, sizeof(error))
+                                            : -ENOMEM;
+    if (rc == 0)
+        rc = make_source(o, a, &s, error);
+    if (rc == 0 && (rc = prove_credentials(s, &log, &date)) < 0)
         s->ops->destroy(s);
     if (rc == 0)
-        rc = make_cache(o, a, s, &fs, error);
+        rc = make_cache(o, a, s, date, &fs, error);
     if (rc == 0 && !(fs.worker = worker_create()))
         rc = -ENOMEM;
     if (rc == 0)
