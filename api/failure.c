@@ -45,6 +45,8 @@ const char *failure_remedy(const struct failure *f)
         return "the API is slow; try again, or raise deadline=";
     case EHOSTUNREACH:
         return "check the network, DNS and api_url=";
+    case EAGAIN:
+        return "nothing needs to be done";
     case EBADMSG:
         return "the API answered something unexpected; check api_url= and dialect=";
     default:

@@ -57,9 +57,10 @@ static void learn_refusal(const struct ask *ask, struct failure *f)
         named = ask->filters;
     if (!named)
         return;
-    atomic_fetch_or(&ask->plivo->refused, named);
-    failure_set(f, -EAGAIN, 400, "a filter is refused, and evaluated here from now on: %.120s",
-                message);
+    bool known = (atomic_fetch_or(&ask->plivo->refused, named) & named) == named;
+    failure_set(
+        f, -EAGAIN, 400, "%s%.120s",
+        known ? "" : "a filter is refused, and evaluated here from now on: ", known ? "" : message);
 }
 
 static void on_answer(void *arg, const struct http_answer *a)

@@ -6,8 +6,9 @@
  * fetch_page() and fetch_call() may be called from any thread and never wait. Each ends in exactly
  * one call of its function, on a thread of the source, with a page (then owned by the callee) or a
  * failure. -EAGAIN: the source has learned that it can be asked less than it thought; narrowest()
- * says what, and the question may be put again. After destroy() returns, none is called any more;
- * those still out have been called with -ECANCELED.
+ * says what, and the question may be put again (the detail is empty when that was said before).
+ * After destroy() returns, none is called any more; those still out have been called with
+ * -ECANCELED.
  */
 #ifndef CDRFS_API_SOURCE_H
 #define CDRFS_API_SOURCE_H

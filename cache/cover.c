@@ -44,11 +44,9 @@ struct range cover_believed(const struct span *s, struct cover_rule rule, struct
             r.hi = INT64_MAX;
         return r;
     }
-    int64_t fresh = s->fetched_at - 10 * (age ? age : 1);
-    int64_t final = s->fetched_at - rule.settle;
-    int64_t end = fresh > final ? fresh : final;
-    if (r.hi > end)
-        r.hi = end;
+    bool fresh = age < (s->fetched_at - r.hi) / 10;
+    if (!fresh && r.hi > s->fetched_at - rule.settle)
+        r.hi = s->fetched_at - rule.settle;
     return r;
 }
 

@@ -2,12 +2,11 @@
 /*
  * Coverage: what was read whole, and for how long that may be believed (DESIGN.md section 2).
  *
- * A span says: of this set of filters, the interval of end_time was read whole at fetched_at. An
- * instant t of it is
- *   final   when it was read more than `settle` seconds after it: never asked again;
- *   fresh   for max(ttl, (fetched_at - t) / 10) seconds after fetched_at.
- * The end of a span that reached the clock when it was read is open: while the span is younger than
- * ttl it also answers for the seconds since.
+ * A span says: of this set of filters, the interval of end_time was read whole at fetched_at. It is
+ * fresh for max(ttl, (fetched_at - its end) / 10) seconds after that. An instant of it that was
+ * read more than `settle` seconds after it is final: believed for ever, whatever becomes of the
+ * rest. The end of a span that reached the clock when it was read is open: while the span is
+ * younger than ttl it also answers for the seconds since.
  *
  * Pure: no I/O, no clock; all times are UTC seconds of the server's clock. Not locked; the owner
  * (cache.c) does that.

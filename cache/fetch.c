@@ -192,7 +192,8 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
                         "the pages and total_count never agreed in %d walks", WALK_PASSES);
         f->over = true;
     }
-    if (f->over && f->failure.err && f->failure.err != -ECANCELED && c->opts.report)
+    if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
+        c->opts.report)
         c->opts.report(c->opts.report_arg, &f->q, &f->failure);
 }
 

@@ -5,12 +5,14 @@
 #ifndef CDRFS_FS_FS_H
 #define CDRFS_FS_FS_H
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "cache/cache.h"
 #include "fs/log.h"
 #include "fs/node.h"
 
+struct dirh;
 struct park;
 struct shots;
 struct used;
@@ -26,6 +28,8 @@ struct fs {
     struct shots *shots;
     struct used *used;
     struct worker *worker;
+    pthread_mutex_t dirhs_lock; /* guards dirhs */
+    struct dirh *dirhs;         /* open directories: their release may never come */
     struct log *log;
     uid_t uid;
     gid_t gid;

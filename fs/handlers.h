@@ -32,6 +32,9 @@ void fs_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                     struct fuse_file_info *fi);
 void fs_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 
+/* Frees the directories that were still open when the mount ended. */
+void dirhs_free(struct fs *fs);
+
 /* lookup.c */
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void fs_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups);

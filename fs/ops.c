@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "fs/attr.h"
 #include "fs/handlers.h"
@@ -106,6 +107,13 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 
 /* --- writing --- */
 
+/* Without default_permissions this is what access(2) says. */
+static void on_access(fuse_req_t req, fuse_ino_t node, int mask)
+{
+    bool file = node & (NODE_CALL | NODE_SHOT);
+    fuse_reply_err(req, mask & W_OK ? EROFS : file && mask & X_OK ? EACCES : 0);
+}
+
 static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,
                        struct fuse_file_info *fi)
 {
@@ -177,6 +185,7 @@ const struct fuse_lowlevel_ops fs_ops = {
     .readdirplus = fs_readdirplus,
     .releasedir = fs_releasedir,
     .statfs = on_statfs,
+    .access = on_access,
     .setattr = on_setattr,
     .mknod = on_mknod,
     .mkdir = on_mkdir,

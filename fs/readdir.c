@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "fs/attr.h"
 #include "fs/handlers.h"
@@ -23,6 +24,7 @@ struct dirh {
     struct listing listing;
     atomic_bool whole; /* all of it was held at some moment since the last rewind; or, of dates,
                           that was tried */
+    struct dirh *prev, *next;
 };
 
 /* A reply being filled. */
@@ -35,10 +37,33 @@ struct filling {
     size_t size, used;
 };
 
+static void add_handle(struct fs *fs, struct dirh *h)
+{
+    pthread_mutex_lock(&fs->dirhs_lock);
+    DL_APPEND(fs->dirhs, h);
+    pthread_mutex_unlock(&fs->dirhs_lock);
+}
+
+static void free_handle(struct fs *fs, struct dirh *h)
+{
+    pthread_mutex_lock(&fs->dirhs_lock);
+    DL_DELETE(fs->dirhs, h);
+    pthread_mutex_unlock(&fs->dirhs_lock);
+    listing_release(&h->listing);
+    free(h);
+}
+
+void dirhs_free(struct fs *fs)
+{
+    while (fs->dirhs)
+        free_handle(fs, fs->dirhs);
+}
+
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+    struct fs *fs = fs_of(req);
     struct dirh *h = calloc(1, sizeof(*h));
-    int rc = h ? nodes_get(fs_of(req)->nodes, node, &h->info) : -ENOMEM;
+    int rc = h ? nodes_get(fs->nodes, node, &h->info) : -ENOMEM;
     if (rc < 0) {
         free(h);
         fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
@@ -46,8 +71,9 @@ void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
     }
     h->node = node;
     fi->fh = (uint64_t)(uintptr_t)h;
+    add_handle(fs, h);
     if (fuse_reply_open(req, fi) < 0)
-        free(h);
+        free_handle(fs, h);
 }
 
 static struct dirh *dirh_of(const struct fuse_file_info *fi)
@@ -57,10 +83,8 @@ static struct dirh *dirh_of(const struct fuse_file_info *fi)
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-    struct dirh *h = dirh_of(fi);
     (void)node;
-    listing_release(&h->listing);
-    free(h);
+    free_handle(fs_of(req), dirh_of(fi));
     fuse_reply_err(req, 0);
 }
 

@@ -16,6 +16,7 @@
 #include "cache/cache.h"
 #include "fs/channel.h"
 #include "fs/fs.h"
+#include "fs/handlers.h"
 #include "fs/park.h"
 #include "fs/shot.h"
 #include "fs/used.h"
@@ -259,8 +260,12 @@ static struct fuse_session *make_session(const struct options *o, const struct a
                                          struct fs *fs)
 {
     CLEANUP_FREE char *opts = NULL;
-    if (asprintf(&opts, "fsname=%s,subtype=cdrfs,default_permissions%s%s%s", a->id,
-                 o->ro ? ",ro" : "", o->kernel ? "," : "", o->kernel ? o->kernel : "") < 0)
+    /* With one user there is nothing to check, and every write reaches us to be answered EROFS;
+     * with others the kernel checks modes first. */
+    bool others = o->kernel && strstr(o->kernel, "allow_");
+    if (asprintf(&opts, "fsname=%s,subtype=cdrfs%s%s%s%s", a->id,
+                 others ? ",default_permissions" : "", o->ro ? ",ro" : "", o->kernel ? "," : "",
+                 o->kernel ? o->kernel : "") < 0)
         return NULL;
     char *argv[] = {"cdrfs", "-o", opts, o->debug ? "-d" : NULL, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(o->debug ? 4 : 3, argv);
@@ -306,6 +311,7 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
         fuse_remove_signal_handlers(se);
     }
     fuse_session_destroy(se);
+    dirhs_free(fs);
     return served;
 }
 
@@ -355,6 +361,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .nodes = nodes_create(),
                     .park = park_create(),
                     .used = used_create()};
+    pthread_mutex_init(&fs.dirhs_lock, NULL);
     forbid_dumps();
     int rc = fs.nodes && fs.park && fs.used ? channel_prepare(o->mountpoint, error, sizeof(error))
                                             : -ENOMEM;
@@ -376,5 +383,6 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     used_destroy(fs.used);
     park_destroy(fs.park);
     nodes_destroy(fs.nodes);
+    pthread_mutex_destroy(&fs.dirhs_lock);
     return served ? 0 : 1;
 }

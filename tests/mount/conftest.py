@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the mount tests: each hands out a maker, and cleans up whatever was made."""
+
+import contextlib
+import subprocess
+
+import pytest
+
+from harness import CDRFS, NOW, PATIENCE_S, SLOW, Mount, Sim, clean_env
+
+
+def pytest_report_header():
+    return f"cdrfs: {CDRFS}; simulated time: {NOW}; patience times {SLOW}"
+
+
+@contextlib.contextmanager
+def simulators():
+    made = []
+
+    def make(counts=None, *args):
+        made.append(Sim(counts, *args))
+        return made[-1]
+
+    yield make
+    for sim in made:
+        sim.stop()
+
+
+@contextlib.contextmanager
+def mounts(folder):
+    made = []
+
+    def make(sim, start=True, **options):
+        made.append(Mount(sim, **{"where": folder / f"mnt{len(made)}", **options}))
+        if start:
+            made[-1].start()
+        return made[-1]
+
+    yield make
+    for mount in made:
+        mount.clean_up()
+
+
+@pytest.fixture(name="sim_of")
+def _sim_of():
+    """sim_of({day: calls}, *arguments): a simulator."""
+    with simulators() as make:
+        yield make
+
+
+@pytest.fixture(name="spawn")
+def _spawn():
+    """spawn(*command): a process whose output is captured; ended with the test, after the mounts it
+    may wait for."""
+    made = []
+
+    def make(*command):
+        made.append(subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.kill()
+    for process in made:
+        process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.fixture(name="mount_of")
+def _mount_of(tmp_path, sim_of, spawn):  # pylint: disable=unused-argument
+    """mount_of(sim, **options): a mount of it, on a store of its own unless cache= says which."""
+    with mounts(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(name="module_sim", scope="module")
+def _module_sim():
+    """sim_of() for a simulator that the tests of a module share."""
+    with simulators() as make:
+        yield make
+
+
+@pytest.fixture(name="module_mount", scope="module")
+def _module_mount(tmp_path_factory, module_sim):  # pylint: disable=unused-argument
+    """mount_of() for a mount that the tests of a module share."""
+    with mounts(tmp_path_factory.mktemp("module")) as make:
+        yield make
+
+
+@pytest.fixture(name="cdrfs")
+def _cdrfs(tmp_path):
+    """cdrfs(*arguments, **environment): runs the command, which should refuse, and returns what
+    became of it."""
+
+    def run(*args, **env):
+        return subprocess.run([CDRFS, *map(str, args)], env=clean_env(**env), text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S,
+                              check=False)
+
+    yield run
+    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+        left = [line.split()[4] for line in table if f" {tmp_path}/" in line]
+    for path in left:  # it did not refuse
+        subprocess.run(["fusermount3", "-uz", path], check=False, timeout=PATIENCE_S)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""More ways to mount, to walk and to read the simulator's log."""
+
+import json
+import os
+import subprocess
+import urllib.request
+from urllib.parse import parse_qsl, urlsplit
+
+from harness import CDRFS, CDRFS_SIM, NOW, PATIENCE_S, Sim
+
+PAGING = {"limit", "offset"}
+WINDOW = {"end_time__gte", "end_time__lt"}
+
+
+class RunningSim(Sim):
+    """A simulator whose clock runs."""
+
+    def __init__(self, counts):  # pylint: disable=super-init-not-called
+        days = ",".join(f"{name}={n}" for name, n in counts.items())
+        self.process = subprocess.Popen(
+            [CDRFS_SIM, "--exit-on-eof", "--now", NOW, "--calls", "0", "--day-counts", days],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.info = json.loads(self.process.stdout.readline())
+        self.auth_id, self.token = self.info["auth_id"], self.info["auth_token"]
+        self.api_url = self.info["api_url"]
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def foreground(mount):
+    """Starts a mount made with start=False in such a way that mount.output() has its log."""
+    mount.path.mkdir(parents=True, exist_ok=True)
+    mount.start_in_foreground(CDRFS, "-f", "-o", mount.options, mount.path)
+    mount.follow()
+    mount.sim.wait(idle=1)
+    mount.sim.clear_log()
+    return mount
+
+
+def log_lines(mount, *words):
+    """The lines of a foreground mount's log that have all these words."""
+    lines = mount.output().decode().splitlines()
+    return [line for line in lines if all(word in line for word in words)]
+
+
+def find(path, *tests):
+    """What find(1) prints for path, sorted, below it and without errors."""
+    done = subprocess.run(["find", path, *tests], check=True, capture_output=True, text=True,
+                          timeout=PATIENCE_S)
+    assert done.stderr == ""
+    return sorted(os.path.relpath(line, path) for line in done.stdout.splitlines())
+
+
+def params(entry):
+    """The arguments of a logged request."""
+    return dict(parse_qsl(urlsplit(entry["url"]).query, keep_blank_values=True))
+
+
+def filters(entry):
+    """Those arguments of it that are neither paging nor the window."""
+    return {k: v for k, v in params(entry).items() if k not in PAGING | WINDOW}
+
+
+def is_list(entry):
+    return urlsplit(entry["url"]).path.endswith("/Call/")
