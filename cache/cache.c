@@ -110,6 +110,8 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
     int rc = store_open(o->path, &c->store, error, cap);
     if (rc == 0)
         rc = store_spans(c->store, add_span, c);
+    if (rc == 0)
+        c->oldest_first = store_fact(c->store, FACT_OLDEST_FIRST) != 0;
     if (rc == 0 && pthread_create(&c->thread, NULL, run, c) != 0)
         rc = -EAGAIN;
     c->started = rc == 0;

@@ -37,6 +37,21 @@ static void ask_pages(struct cache *c, struct fetch *f)
         ask_page(c, f, offset);
 }
 
+/* Where a walk begins: where an earlier one was cut off; or, of a host that lists the oldest first,
+ * behind what is held; else at the beginning, which also serves when any of this fails. */
+static void prepare_walk(struct cache *c, struct fetch *f)
+{
+    int64_t total, held;
+    struct slice pages = {0};
+    if (store_walked(c->store, &f->q, &total, &pages) == 0) {
+        if (walk_resume(&f->walk, total, pages) < 0)
+            walk_init(&f->walk, API_PAGE_LIMIT);
+    } else if (c->oldest_first && store_count_now(c->store, &f->q, &held) == 0 && held > 0) {
+        walk_look_first(&f->walk, held);
+    }
+    free((char *)pages.p);
+}
+
 void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most)
 {
     struct query asked = c->source->ops->narrowest(c->source, filters);
@@ -50,6 +65,7 @@ void fetch_start(struct cache *c, const struct query *filters, struct range inte
     f->wanted_ms = clock_ms();
     f->most = most;
     walk_init(&f->walk, API_PAGE_LIMIT);
+    prepare_walk(c, f);
     DL_APPEND(c->fetches, f);
     ask_pages(c, f);
 }
@@ -128,9 +144,33 @@ static int note_rows(struct fetch *f, int64_t offset, const struct page *page, i
 static int count_held(struct cache *c, const struct post *p, int64_t *ret)
 {
     *ret = -1;
-    if (p->offset || p->page->nbad)
+    if (p->page->nbad || !walk_wants_count(&p->fetch->walk, p->offset))
         return 0;
     return store_count_now(c->store, &p->fetch->q, ret);
+}
+
+/* So that a walk that is cut off, also by a kill, can go on: worth it from the third page on. */
+static int store_progress(struct cache *c, const struct fetch *f)
+{
+    int64_t total;
+    struct slice pages = walk_done(&f->walk, &total);
+    if (total <= 2 * API_PAGE_LIMIT)
+        return 0;
+    if (f->walk.state != WALK_ASKING)
+        pages.n = 0;
+    return store_put_walked(c->store, &f->q, total, pages);
+}
+
+static int learn_order(struct cache *c, const struct page *page)
+{
+    if (page->ncalls < 2)
+        return 0;
+    int64_t first = page->calls[0].num[AXIS_END_TIME];
+    int64_t last = page->calls[page->ncalls - 1].num[AXIS_END_TIME];
+    if (first == last || c->oldest_first == (first < last))
+        return 0;
+    c->oldest_first = first < last;
+    return store_put_fact(c->store, FACT_OLDEST_FIRST, c->oldest_first);
 }
 
 static void store_page(struct cache *c, const struct post *p)
@@ -147,6 +187,10 @@ static void store_page(struct cache *c, const struct post *p)
         walk_lost(&f->walk);
     if (rc == 0 && f->walk.state == WALK_WHOLE && !f->over && !f->span.seq)
         rc = store_span(c, f);
+    if (rc == 0)
+        rc = store_progress(c, f);
+    if (rc == 0)
+        rc = learn_order(c, p->page);
     if (rc < 0)
         c->write_error = rc;
     f->tick = atomic_load(&c->tick) + 1;

@@ -87,6 +87,7 @@ struct cache {
     struct waiting *waitings;
     struct memo memo; /* of what is not there, or too much, for a while */
     uint64_t last_seq;
+    bool oldest_first;            /* how the host was seen to sort */
     int64_t amended[AMENDED_MAX]; /* calls that it amends */
     int namended;
     bool changing;   /* it changes calls */

@@ -37,6 +37,10 @@ static const char *const steps[] = {
     " fetched_at INTEGER NOT NULL);"
     /* Values of the axes that list what was seen: axis by its place in `axes`. */
     "CREATE TABLE seen(axis INTEGER, value TEXT, PRIMARY KEY(axis, value)) WITHOUT ROWID;"
+    /* Walks that were cut off: which pages had come, a bit each, while total_count was that. */
+    "CREATE TABLE walked("
+    " filters TEXT, lo INTEGER, hi INTEGER, total INTEGER NOT NULL, pages BLOB NOT NULL,"
+    " PRIMARY KEY(filters, lo, hi)) WITHOUT ROWID;"
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value);",
 };
 

@@ -56,6 +56,19 @@ int store_put_span(struct store *s, struct span *span) MUST_CHECK;
 /* Forgets a span. */
 int store_drop_span(struct store *s, int64_t id) MUST_CHECK;
 
+/* Remembers which pages of a walk of q came, for when it is cut off; empty pages forget it. */
+int store_put_walked(struct store *s, const struct query *q, int64_t total,
+                     struct slice pages) MUST_CHECK;
+
+/* What is remembered of a walk of exactly q; the caller frees ret_pages->p. -ENOENT. */
+int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
+                 struct slice *ret_pages) MUST_CHECK;
+
+/* Facts: small numbers that outlive a mount. */
+#define FACT_OLDEST_FIRST "oldest_first" /* the host lists the oldest calls first: 1 */
+int store_put_fact(struct store *s, const char *name, int64_t value) MUST_CHECK;
+int64_t store_fact(struct store *s, const char *name); /* 0 when there is none */
+
 /* Calls held that match q, as the transaction under way sees it. */
 int store_count_now(struct store *s, const struct query *q, int64_t *ret) MUST_CHECK;
 

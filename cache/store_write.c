@@ -173,6 +173,73 @@ int store_drop_span(struct store *s, int64_t id)
     return step_done(s, st);
 }
 
+/* Binds what names a walk to the first three parameters. */
+static void bind_walk(sqlite3_stmt *st, const struct query *q)
+{
+    char filters[QUERY_KEY_MAX];
+    query_filter_key(q, filters);
+    sqlite3_bind_text(st, 1, filters, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_int64(st, 2, q->num[AXIS_END_TIME].lo);
+    sqlite3_bind_int64(st, 3, q->num[AXIS_END_TIME].hi);
+}
+
+int store_put_walked(struct store *s, const struct query *q, int64_t total, struct slice pages)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, pages.n ? "INSERT OR REPLACE INTO walked(filters, lo, hi, total, pages)"
+                                     " VALUES(?,?,?,?,?)"
+                                   : "DELETE FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
+    if (!st)
+        return db_errno(s->writer);
+    bind_walk(st, q);
+    if (pages.n) {
+        sqlite3_bind_int64(st, 4, total);
+        sqlite3_bind_blob(st, 5, pages.p, (int)pages.n, SQLITE_STATIC);
+    }
+    return step_done(s, st);
+}
+
+int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
+                 struct slice *ret_pages)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(
+        s->writer, "SELECT total, pages FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
+    if (!st)
+        return db_errno(s->writer);
+    bind_walk(st, q);
+    if (sqlite3_step(st) != SQLITE_ROW)
+        return -ENOENT;
+    size_t n = (size_t)sqlite3_column_bytes(st, 1);
+    char *copy = malloc(n + 1);
+    if (!copy)
+        return -ENOMEM;
+    if (n)
+        memcpy(copy, sqlite3_column_blob(st, 1), n);
+    *ret_total = sqlite3_column_int64(st, 0);
+    *ret_pages = (struct slice){copy, n};
+    return 0;
+}
+
+int store_put_fact(struct store *s, const char *name, int64_t value)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "INSERT OR REPLACE INTO fact(name, value) VALUES(?,?)");
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, value);
+    return step_done(s, st);
+}
+
+int64_t store_fact(struct store *s, const char *name)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "SELECT value FROM fact WHERE name = ?");
+    if (!st)
+        return 0;
+    sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+    return sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+}
+
 int store_count_now(struct store *s, const struct query *q, int64_t *ret)
 {
     struct buf sql = buf_make(SQL_MAX);

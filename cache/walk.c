@@ -13,13 +13,106 @@ void walk_init(struct walk *w, int limit)
                        .short_at = INT64_MAX,
                        .last = -1,
                        .probe = -1,
+                       .look = -1,
+                       .resumed = -1,
                        .before_rows = -1};
 }
 
 void walk_release(struct walk *w)
 {
     free(w->rows);
+    free(w->done);
     w->rows = NULL;
+    w->done = NULL;
+}
+
+void walk_look_first(struct walk *w, int64_t offset)
+{
+    w->look = offset;
+}
+
+static bool is_done(const struct walk *w, int64_t offset)
+{
+    size_t page = (size_t)(offset / w->limit);
+    return page / 8 < w->done_bytes && w->done[page / 8] >> (page % 8) & 1;
+}
+
+static int mark_done(struct walk *w, int64_t offset)
+{
+    size_t page = (size_t)(offset / w->limit);
+    if (page / 8 >= w->done_bytes) {
+        size_t bytes = page / 8 + 64;
+        uint8_t *done = realloc(w->done, bytes);
+        if (!done)
+            return -ENOMEM;
+        memset(done + w->done_bytes, 0, bytes - w->done_bytes);
+        w->done = done;
+        w->done_bytes = bytes;
+    }
+    w->done[page / 8] |= (uint8_t)(1 << (page % 8));
+    return 0;
+}
+
+struct slice walk_done(const struct walk *w, int64_t *ret_total)
+{
+    *ret_total = w->total;
+    if (w->pass > 1 || w->moved || w->doubles || w->total < 0)
+        return (struct slice){NULL, 0};
+    return (struct slice){(const char *)w->done, w->done_bytes};
+}
+
+/* Steps over pages that need not be asked for again. */
+static void skip_done(struct walk *w)
+{
+    while (w->resumed >= 0 && w->next < w->end && is_done(w, w->next))
+        w->next += w->limit;
+}
+
+int walk_resume(struct walk *w, int64_t total, struct slice pages)
+{
+    if (total < 0 || total / w->limit > WALK_PAGES_MAX)
+        return 0;
+    w->done = calloc(pages.n + 1, 1);
+    if (!w->done)
+        return -ENOMEM;
+    memcpy(w->done, pages.p, pages.n);
+    w->done_bytes = pages.n + 1;
+    w->resumed = total;
+    w->end = (total + w->limit - 1) / w->limit * w->limit;
+    if (w->end < w->limit)
+        w->end = w->limit;
+    skip_done(w);
+    if (w->next >= w->end) { /* all came, and yet it was not whole: ask for one to see the total */
+        w->done[0] &= 0xfe;
+        w->next = 0;
+    }
+    return 0;
+}
+
+/* Forgets what an earlier walk did, and begins at the beginning. */
+static void begin_anew(struct walk *w)
+{
+    w->resumed = w->look = w->total = w->last = -1;
+    w->short_at = INT64_MAX;
+    if (w->done)
+        memset(w->done, 0, w->done_bytes);
+    w->next = 0;
+    w->end = w->limit;
+    w->moved = false;
+    w->nrows = 0;
+    w->sum = 0;
+    w->doubles = 0;
+    if (w->rows)
+        memset(w->rows, 0, w->cap * sizeof(*w->rows));
+}
+
+bool walk_wants_count(const struct walk *w, int64_t offset)
+{
+    if (w->pass > 1)
+        return false;
+    if (w->look >= 0 || (offset == 0 && w->resumed < 0))
+        return true;
+    return w->resumed >= 0 && w->out == 1 && w->next >= w->end;
 }
 
 /* splitmix64's finisher: every bit of the input moves every bit of the result. */
@@ -93,6 +186,13 @@ int64_t walk_next(struct walk *w)
         w->out++;
         return w->probe;
     }
+    if (w->look >= 0) {
+        if (w->out)
+            return -1;
+        w->out++;
+        return w->look;
+    }
+    skip_done(w);
     if (w->next >= w->end)
         return -1;
     int64_t offset = w->next;
@@ -147,12 +247,22 @@ static void judge(struct walk *w, int added)
 int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
               int64_t held)
 {
+    if (!walk_wants_count(w, offset))
+        held = -1;
     w->out--;
     w->pages++;
     if (w->state != WALK_ASKING)
         return 0;
     if (w->probe >= 0) {
         w->state = n ? WALK_BROKEN : WALK_WHOLE;
+        return 0;
+    }
+    w->moved = w->moved || (w->resumed >= 0 && total != w->resumed);
+    if (w->look >= 0 || (w->resumed >= 0 && w->moved)) {
+        if (w->look >= 0 && held == total)
+            w->state = WALK_WHOLE;
+        else if (w->out == 0)
+            begin_anew(w);
         return 0;
     }
     int added = add_rows(w, rows, n);
@@ -170,15 +280,22 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         w->short_at = offset;
     if (n > 0 && offset > w->last)
         w->last = offset;
+    if (w->pass == 1 && mark_done(w, offset) < 0)
+        return -ENOMEM;
+    if (held >= 0 && held == total && w->pass == 1) {
+        w->state = WALK_WHOLE;
+        return 0;
+    }
     if (offset == 0) {
-        if (held == total && w->pass == 1) {
-            w->state = WALK_WHOLE;
-            return 0;
-        }
         if (total > w->end)
             w->end = (total + w->limit - 1) / w->limit * w->limit;
     }
-    if (w->out == 0 && w->next >= w->end)
+    skip_done(w);
+    if (w->out || w->next < w->end)
+        return 0;
+    if (w->resumed >= 0)
+        begin_anew(w); /* what was there before and what came now are not the whole */
+    else
         judge(w, added);
     return 0;
 }

@@ -43,8 +43,12 @@ struct walk {
     int out;          /* pages asked and not yet come */
     int64_t doubles;  /* rows that came again in this pass */
     int64_t probe;    /* offset of the page behind all rows; -1 while it is not wanted */
-    int64_t pages;    /* that came, in all passes */
-    uint64_t *rows;   /* open-addressed set of this pass's rows; 0 is free */
+    int64_t look;     /* offset of the page that is looked at first; -1: none */
+    uint8_t *done;    /* pages of the first pass that came, a bit each */
+    size_t done_bytes;
+    int64_t resumed; /* the total of the walk that is gone on with; -1: none */
+    int64_t pages;   /* that came, in all passes */
+    uint64_t *rows;  /* open-addressed set of this pass's rows; 0 is free */
     size_t nrows, cap;
     uint64_t sum;        /* of the rows, to compare passes */
     int64_t before_rows; /* the pass before: how many rows, their sum; -1 for none */
@@ -52,6 +56,26 @@ struct walk {
 };
 
 void walk_init(struct walk *w, int limit);
+
+/*
+ * A refresh of a host that lists the oldest first: the first page is asked for at that offset,
+ * behind the calls that are held, where new ones are. When that does not make the count agree, the
+ * walk begins at 0 as usual.
+ */
+void walk_look_first(struct walk *w, int64_t offset);
+
+/*
+ * Goes on where an earlier walk of the same window was cut off: its pages, as walk_done() gave
+ * them, are not asked for again while total_count is still the same. -ENOMEM.
+ */
+int walk_resume(struct walk *w, int64_t total, struct slice pages) MUST_CHECK;
+
+/* Which pages of the first pass came, a bit each from the lowest of the first byte; and, with at
+ * least one of them, their total. Empty when a resumed walk would make no sense. */
+struct slice walk_done(const struct walk *w, int64_t *ret_total);
+
+/* True when the page that comes next decides, if the calls held are counted. */
+bool walk_wants_count(const struct walk *w, int64_t offset);
 void walk_release(struct walk *w);
 
 /* The offset to ask for next, which then counts as asked; -1 when none may be asked now. */
@@ -59,8 +83,8 @@ int64_t walk_next(struct walk *w);
 
 /*
  * Page `offset` came with n rows. held is the number of calls of the window that the store has,
- * this page's included, or -1 when the caller did not count: when the first page makes that equal
- * to the total, the rest is known already. -ENOMEM; else look at w->state.
+ * this page's included, when walk_wants_count() was true and none of them had to be set aside, else
+ * -1: when that is equal to the total, all is known. -ENOMEM; else look at w->state.
  */
 int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
               int64_t held) MUST_CHECK;

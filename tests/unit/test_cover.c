@@ -44,7 +44,7 @@ static bool oracle_believed(const struct span *s, struct cover_rule rule, struct
         return false;
     if (t >= r.hi)
         return young && r.hi > s->fetched_at;
-    return young || 10 * age < s->fetched_at - t || s->fetched_at - t > rule.settle;
+    return young || age < (s->fetched_at - r.hi) / 10 || s->fetched_at - t > rule.settle;
 }
 
 static bool oracle_filters(const struct span *v, size_t n, struct cover_rule rule,
@@ -229,9 +229,8 @@ static const struct {
     {"just read", 0, 1000, 2000, 2000, 1000},
     {"within the ttl", 0, 1000, 2000, 2059, 1000},
     {"read long after its end", 0, 1000, 10000, 10899, 1000},
-    {"the same, older: its end is stale", 0, 1000, 10000, 10900, 1000},
-    {"one second more", 0, 1000, 10000, 10901, 990},
-    {"stale but for its beginning", 0, 1000, 1000, 1060, 400},
+    {"the same, a second older", 0, 1000, 10000, 10900, 0},
+    {"stale but for what is final", 0, 200000, 200000, 200060, 27200},
     {"all stale", 500, 1000, 1000, 1060, 500},
     {"final", 0, 1000, 173801, 999999999, 1000},
     {"final but for its last second", 0, 1000, 173799, 999999999, 999},

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: MIT
+#include "fs/options.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "tests/unit/check_util.h"
+
+#define ARGS_MAX 16
+
+static struct options o;
+static char error[512];
+
+static void setup(void)
+{
+    unsetenv("PLIVO_API_URL");
+    memset(&o, 0, sizeof(o));
+    error[0] = '\0';
+}
+
+static void teardown(void)
+{
+    options_release(&o);
+}
+
+/* Parses a command line, its words separated by blanks. */
+static int parse(const char *line)
+{
+    static char words[4096];
+    char *argv[ARGS_MAX], *rest = NULL;
+    int argc = 0;
+    snprintf(words, sizeof(words), "%s", line);
+    for (char *w = strtok_r(words, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
+        argv[argc++] = w;
+    argv[argc] = NULL;
+    options_release(&o);
+    return options_parse(argc, argv, &o, error, sizeof(error));
+}
+
+static void parse_well(const char *line)
+{
+    int rc = parse(line);
+    ck_assert_msg(rc == 0, "%s: %s", line, error);
+}
+
+/* As if -o had this list. */
+static int parse_list(const char *list)
+{
+    char *argv[] = {(char *)"cdrfs", (char *)"/mnt", (char *)"-o", (char *)list, NULL};
+    options_release(&o);
+    return options_parse(4, argv, &o, error, sizeof(error));
+}
+
+static void list_well(const char *list)
+{
+    int rc = parse_list(list);
+    ck_assert_msg(rc == 0, "%s: %s", list, error);
+}
+
+static void expect_refused(const char *list, const char *name)
+{
+    ck_assert_msg(parse_list(list) == -EINVAL, "%s is taken", list);
+    ck_assert_msg(strstr(error, name), "\"%s\" does not name %s", error, name);
+    ck_assert_msg(!strchr(error, '\n'), "more than one line: %s", error);
+}
+
+/* --- defaults --- */
+
+START_TEST(without_options_everything_has_its_default)
+{
+    parse_well("cdrfs /mnt/calls");
+    ck_assert_str_eq(o.mountpoint, "/mnt/calls");
+    ck_assert_ptr_null(o.auth_id);
+    ck_assert_ptr_null(o.kernel);
+    ck_assert_ptr_null(o.api_url);
+    ck_assert_ptr_null(o.cache_dir);
+    ck_assert_ptr_null(o.auth_token_file);
+    ck_assert(!o.foreground && !o.debug && !o.single && !o.help && !o.version && !o.ro);
+    ck_assert_str_eq(o.dialect, "latest");
+    ck_assert_str_eq(o.console_tz, "UTC");
+    ck_assert_int_eq(o.ttl, 60);
+    ck_assert_int_eq(o.settle, 48 * 3600);
+    ck_assert_int_eq(o.stale_if_error, 86400);
+    ck_assert_int_eq(o.deadline, 30);
+    ck_assert(o.rate >= 30 && o.rate <= 30);
+    ck_assert_int_eq(o.connections, 8);
+    ck_assert_int_eq(o.uid, -1);
+    ck_assert_int_eq(o.gid, -1);
+    ck_assert_int_eq(o.umask, 077);
+}
+END_TEST
+
+/* --- the table: what each option takes --- */
+
+/* Whole members, by their place in struct options. */
+#define AT(member) offsetof(struct options, member)
+
+static const struct {
+    const char *list;
+    size_t at;
+    int64_t value;
+} numbers[] = {
+    {"ttl=0", AT(ttl), 0},
+    {"ttl=60", AT(ttl), 60},
+    {"ttl=90s", AT(ttl), 90},
+    {"ttl=5m", AT(ttl), 300},
+    {"ttl=48h", AT(ttl), 48 * 3600},
+    {"ttl=2d", AT(ttl), 2 * 86400},
+    {"ttl=36500d", AT(ttl), 36500 * (int64_t)86400},
+    {"settle=0", AT(settle), 0},
+    {"settle=72h", AT(settle), 72 * 3600},
+    {"stale_if_error=0", AT(stale_if_error), 0},
+    {"stale_if_error=7d", AT(stale_if_error), 7 * 86400},
+    {"deadline=1", AT(deadline), 1},
+    {"deadline=2m", AT(deadline), 120},
+    {"connections=1", AT(connections), 1},
+    {"connections=256", AT(connections), 256},
+    {"uid=0", AT(uid), 0},
+    {"uid=4294967294", AT(uid), 4294967294},
+    {"gid=1000", AT(gid), 1000},
+    {"umask=0", AT(umask), 0},
+    {"umask=022", AT(umask), 022},
+    {"umask=27", AT(umask), 027},
+    {"umask=0777", AT(umask), 0777},
+    {"ttl=1,ttl=2", AT(ttl), 2},
+};
+
+START_TEST(a_number_is_taken_with_its_unit)
+{
+    list_well(numbers[_i].list);
+    ck_assert_int_eq(*(int64_t *)((char *)&o + numbers[_i].at), numbers[_i].value);
+}
+END_TEST
+
+static const struct {
+    const char *list;
+    double value;
+} rates[] = {{"rate=30", 30}, {"rate=0.5", 0.5}, {"rate=0.01", 0.01}, {"rate=1000", 1000}};
+
+START_TEST(a_rate_is_any_positive_number)
+{
+    list_well(rates[_i].list);
+    ck_assert(o.rate >= rates[_i].value && o.rate <= rates[_i].value);
+}
+END_TEST
+
+static const struct {
+    const char *list;
+    size_t at;
+    const char *value;
+} texts[] = {
+    {"dialect=legacy", AT(dialect), "legacy"},
+    {"dialect=latest", AT(dialect), "latest"},
+    {"log_level=debug", AT(log_level), "debug"},
+    {"log_level=error", AT(log_level), "error"},
+    {"api_url=https://x.example/v1", AT(api_url), "https://x.example/v1"},
+    {"api_url=https://x.example/a=b", AT(api_url), "https://x.example/a=b"},
+    {"console_tz=Asia/Kolkata", AT(console_tz), "Asia/Kolkata"},
+    {"auth_token_file=/etc/cdrfs/token", AT(auth_token_file), "/etc/cdrfs/token"},
+    {"cache_dir=/var/cache/cdrfs", AT(cache_dir), "/var/cache/cdrfs"},
+    {"cache_dir=/a\\,b", AT(cache_dir), "/a,b"},
+    {"cache_dir=/a\\\\b", AT(cache_dir), "/a\\b"},
+    {"auth_token_file=/x\\,ttl=5,ttl=7", AT(auth_token_file), "/x,ttl=5"},
+};
+
+START_TEST(a_text_is_taken_as_it_is)
+{
+    list_well(texts[_i].list);
+    ck_assert_str_eq(*(char **)((char *)&o + texts[_i].at), texts[_i].value);
+}
+END_TEST
+
+START_TEST(a_flag_is_set_by_its_name)
+{
+    list_well("ro");
+    ck_assert(o.ro);
+}
+END_TEST
+
+/* --- what they refuse --- */
+
+static const struct {
+    const char *list, *name;
+} refused[] = {
+    {"nonsense", "nonsense"},
+    {"nonsense=1", "nonsense"},
+    {"TTL=1", "TTL"},
+    {"ttl", "ttl"},
+    {"ttl=", "ttl"},
+    {"ttl=-1", "ttl"},
+    {"ttl=+1", "ttl"},
+    {"ttl= 1", "ttl"},
+    {"ttl=1w", "ttl"},
+    {"ttl=1hh", "ttl"},
+    {"ttl=h", "ttl"},
+    {"ttl=1.5h", "ttl"},
+    {"ttl=.", "ttl"},
+    {"ttl=0x10", "ttl"},
+    {"ttl=1e3", "ttl"},
+    {"ttl=99999999999999999999", "ttl"},
+    {"ttl=9223372036854775807", "ttl"},
+    {"ttl=9223372036854775807d", "ttl"},
+    {"settle=x", "settle"},
+    {"stale_if_error=forever", "stale_if_error"},
+    {"deadline=0", "deadline"},
+    {"rate=0", "rate"},
+    {"rate=-1", "rate"},
+    {"rate=nan", "rate"},
+    {"rate=inf", "rate"},
+    {"rate=.", "rate"},
+    {"rate=1x", "rate"},
+    {"rate=1e999", "rate"},
+    {"rate=", "rate"},
+    {"rate=0.0", "rate"},
+    {"connections=0", "connections"},
+    {"connections=257", "connections"},
+    {"connections=8h", "connections"},
+    {"connections=1.5", "connections"},
+    {"uid=root", "uid"},
+    {"uid=-1", "uid"},
+    {"uid=4294967295", "uid"},
+    {"gid=4294967296", "gid"},
+    {"umask=8", "umask"},
+    {"umask=1000", "umask"},
+    {"umask=-1", "umask"},
+    {"umask=rwx", "umask"},
+    {"dialect=", "dialect"},
+    {"dialect=newest", "dialect"},
+    {"dialect=latest|legacy", "dialect"},
+    {"dialect=late", "dialect"},
+    {"dialect", "dialect"},
+    {"log_level=loud", "log_level"},
+    {"api_url=", "api_url"},
+    {"cache_dir", "cache_dir"},
+    {"ro=1", "ro"},
+    {"ro=", "ro"},
+    {"auth_token=secret", "auth_token"},
+    {"ttl=5,nonsense,settle=1h", "nonsense"},
+};
+
+START_TEST(what_is_no_option_or_no_value_is_refused_by_name)
+{
+    expect_refused(refused[_i].list, refused[_i].name);
+}
+END_TEST
+
+START_TEST(a_token_given_as_an_option_is_not_repeated)
+{
+    expect_refused("auth_token=hush", "auth_token");
+    ck_assert_ptr_null(strstr(error, "hush"));
+    ck_assert_ptr_nonnull(strstr(error, "PLIVO_AUTH_TOKEN"));
+}
+END_TEST
+
+START_TEST(the_bounds_are_named)
+{
+    expect_refused("connections=257", "256");
+    expect_refused("umask=1000", "777");
+}
+END_TEST
+
+START_TEST(a_long_value_does_not_break_the_message)
+{
+    char list[2000];
+    memset(list, 'x', sizeof(list) - 1);
+    list[sizeof(list) - 1] = '\0';
+    memcpy(list, "ttl=", 4);
+    expect_refused(list, "ttl");
+    ck_assert_uint_lt(strlen(error), sizeof(error));
+    ck_assert_int_eq(parse_list(list + 4), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_small_buffer_for_the_message_is_enough)
+{
+    char *argv[] = {(char *)"cdrfs", (char *)"/mnt", (char *)"-o", (char *)"umask=1000", NULL};
+    for (size_t cap = 1; cap < 60; cap++) {
+        char *small = malloc(cap);
+        ck_assert_ptr_nonnull(small);
+        options_release(&o);
+        ck_assert_int_eq(options_parse(4, argv, &o, small, cap), -EINVAL);
+        ck_assert_uint_lt(strlen(small), cap);
+        free(small);
+    }
+}
+END_TEST
+
+/* --- lists --- */
+
+START_TEST(a_line_of_fstab_is_taken)
+{
+    parse_well("cdrfs MAXXXXXXXXXXXXXXXXXX /mnt/calls -o "
+               "rw,_netdev,noauto,x-systemd.automount,x-systemd.requires=network-online.target,"
+               "nofail,user,auth_token_file=/etc/cdrfs/token,ttl=5m");
+    ck_assert_str_eq(o.auth_id, "MAXXXXXXXXXXXXXXXXXX");
+    ck_assert_str_eq(o.mountpoint, "/mnt/calls");
+    ck_assert_str_eq(o.auth_token_file, "/etc/cdrfs/token");
+    ck_assert_int_eq(o.ttl, 300);
+    ck_assert_ptr_null(o.kernel);
+}
+END_TEST
+
+START_TEST(what_is_for_the_kernel_is_handed_on)
+{
+    list_well("allow_other,ttl=5,nodev,nosuid");
+    ck_assert_str_eq(o.kernel, "allow_other,nodev,nosuid");
+    ck_assert_int_eq(o.ttl, 5);
+}
+END_TEST
+
+START_TEST(a_line_of_mount_is_taken)
+{
+    list_well("rw,nodev,nosuid,dev,suid,noexec,noatime,defaults,users,owner,group,auto");
+    ck_assert_str_eq(o.kernel, "nodev,nosuid,dev,suid,noexec,noatime");
+}
+END_TEST
+
+START_TEST(empty_items_are_nothing)
+{
+    list_well("");
+    list_well(",,ttl=5,,");
+    ck_assert_int_eq(o.ttl, 5);
+}
+END_TEST
+
+START_TEST(several_lists_add_up_wherever_they_stand)
+{
+    parse_well("cdrfs -ottl=5 -f /mnt -o settle=1h,allow_other -onodev");
+    ck_assert_int_eq(o.ttl, 5);
+    ck_assert_int_eq(o.settle, 3600);
+    ck_assert_str_eq(o.kernel, "allow_other,nodev");
+    ck_assert(o.foreground);
+    ck_assert_str_eq(o.mountpoint, "/mnt");
+}
+END_TEST
+
+/* --- flags and arguments --- */
+
+START_TEST(flags)
+{
+    parse_well("cdrfs -f -s /mnt");
+    ck_assert(o.foreground && o.single && !o.debug);
+    parse_well("cdrfs -d /mnt");
+    ck_assert(o.foreground && o.debug);
+    parse_well("cdrfs -h");
+    ck_assert(o.help);
+    parse_well("cdrfs --help");
+    ck_assert(o.help);
+    parse_well("cdrfs -V");
+    ck_assert(o.version);
+    parse_well("cdrfs --version /mnt a b c");
+    ck_assert(o.version);
+}
+END_TEST
+
+static const struct {
+    const char *line, *word;
+} wrong_lines[] = {
+    {"cdrfs", "mountpoint"},     {"cdrfs -f", "mountpoint"},
+    {"cdrfs a b c", "too many"}, {"cdrfs --nonsense /mnt", "--nonsense"},
+    {"cdrfs -x /mnt", "-x"},
+};
+
+START_TEST(a_wrong_command_line_is_refused_in_one_line)
+{
+    ck_assert_int_eq(parse(wrong_lines[_i].line), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, wrong_lines[_i].word));
+    ck_assert_ptr_null(strchr(error, '\n'));
+}
+END_TEST
+
+START_TEST(paths_become_absolute)
+{
+    char cwd[1024], want[1100];
+    ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
+    parse_well("cdrfs calls -o cache_dir=cache");
+    snprintf(want, sizeof(want), "%s/calls", cwd);
+    ck_assert_str_eq(o.mountpoint, want);
+    snprintf(want, sizeof(want), "%s/cache", cwd);
+    ck_assert_str_eq(o.cache_dir, want);
+}
+END_TEST
+
+/* --- the environment --- */
+
+START_TEST(the_environment_stands_in_for_api_url)
+{
+    setenv("PLIVO_API_URL", "https://env.example/v1", 1);
+    parse_well("cdrfs /mnt");
+    ck_assert_str_eq(o.api_url, "https://env.example/v1");
+    list_well("api_url=https://opt.example/v1");
+    ck_assert_str_eq(o.api_url, "https://opt.example/v1");
+    setenv("PLIVO_API_URL", "", 1);
+    parse_well("cdrfs /mnt");
+    ck_assert_ptr_null(o.api_url);
+    unsetenv("PLIVO_API_URL");
+}
+END_TEST
+
+/* --- help --- */
+
+START_TEST(help_lists_every_option_and_fits_a_screen)
+{
+    struct buf help = buf_make(1 << 16);
+    options_help(&help);
+    int lines = 0;
+    size_t width = 0, longest = 0;
+    for (const char *p = help.p; *p; p++, width++) {
+        if (*p == '\n') {
+            lines++;
+            longest = width > longest ? width : longest;
+            width = (size_t)-1;
+        }
+    }
+    ck_assert_int_le(lines, 40);
+    ck_assert_uint_le(longest, 100);
+    ck_assert_int_eq(help.p[help.len - 1], '\n');
+    for (size_t i = 0; i < option_defs_count; i++) {
+        const struct option_def *d = &option_defs[i];
+        char left[64];
+        snprintf(left, sizeof(left), "\n  %s%s", d->name, d->values ? "=" : " ");
+        ck_assert_msg(strstr(help.p, left), "%s is not listed", d->name);
+        ck_assert_msg(strstr(help.p, d->help), "%s is not explained", d->name);
+        if (d->fallback && d->fallback[0] != '-')
+            ck_assert_msg(strstr(help.p, d->fallback), "the default of %s", d->name);
+    }
+    static const char *const flags_shown[] = {"-f", "-d", "-s", "-o", "-h", "-V"};
+    for (size_t i = 0; i < ARRAY_LEN(flags_shown); i++)
+        ck_assert_ptr_nonnull(strstr(help.p, flags_shown[i]));
+    buf_release(&help);
+}
+END_TEST
+
+START_TEST(every_option_of_the_table_takes_its_own_default)
+{
+    for (size_t i = 0; i < option_defs_count; i++) {
+        const struct option_def *d = &option_defs[i];
+        char list[128];
+        if (!d->fallback || d->fallback[0] == '-')
+            continue;
+        snprintf(list, sizeof(list), "%s=%s", d->name, d->fallback);
+        list_well(list);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    const struct unit_test tests[] = {
+        ONCE(without_options_everything_has_its_default),
+        EACH(a_number_is_taken_with_its_unit, numbers),
+        EACH(a_rate_is_any_positive_number, rates),
+        EACH(a_text_is_taken_as_it_is, texts),
+        ONCE(a_flag_is_set_by_its_name),
+        EACH(what_is_no_option_or_no_value_is_refused_by_name, refused),
+        ONCE(a_token_given_as_an_option_is_not_repeated),
+        ONCE(the_bounds_are_named),
+        ONCE(a_long_value_does_not_break_the_message),
+        ONCE(a_small_buffer_for_the_message_is_enough),
+        ONCE(a_line_of_fstab_is_taken),
+        ONCE(what_is_for_the_kernel_is_handed_on),
+        ONCE(a_line_of_mount_is_taken),
+        ONCE(empty_items_are_nothing),
+        ONCE(several_lists_add_up_wherever_they_stand),
+        ONCE(flags),
+        EACH(a_wrong_command_line_is_refused_in_one_line, wrong_lines),
+        ONCE(paths_become_absolute),
+        ONCE(the_environment_stands_in_for_api_url),
+        ONCE(help_lists_every_option_and_fits_a_screen),
+        ONCE(every_option_of_the_table_takes_its_own_default),
+    };
+    return run_suite_with("options", tests, ARRAY_LEN(tests), setup, teardown);
+}
