@@ -199,11 +199,21 @@ void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
     pthread_mutex_unlock(&c->cover_lock);
 }
 
-bool cache_known(struct cache *c, const struct query *q)
+uint64_t cache_since(struct cache *c)
+{
+    return atomic_load(&c->settled_seq);
+}
+
+bool cache_known_since(struct cache *c, const struct query *q, uint64_t since)
 {
     CLEANUP_IVSET struct ivset missing = {0};
-    cache_missing(c, c->rule, UINT64_MAX, q, &missing);
+    cache_missing(c, c->rule, since, q, &missing);
     return missing.n == 0 && !missing.failed;
+}
+
+bool cache_known(struct cache *c, const struct query *q)
+{
+    return cache_known_since(c, q, UINT64_MAX);
 }
 
 bool cache_held(struct cache *c, const struct query *q)

@@ -56,6 +56,14 @@ int64_t cache_created(struct cache *c);
 /* True when what is held answers q whole, now, without a request. */
 bool cache_known(struct cache *c, const struct query *q);
 
+/*
+ * Walks that end later than this moment count as fresh for who began now, however short the ttl is:
+ * what is taken here is passed to cache_known_since(), and in a want, for as long as one question
+ * lasts.
+ */
+uint64_t cache_since(struct cache *c);
+bool cache_known_since(struct cache *c, const struct query *q, uint64_t since);
+
 /* True when all of q was read whole at some time, however long ago. */
 bool cache_held(struct cache *c, const struct query *q);
 
@@ -96,7 +104,8 @@ int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes) MUST_C
 struct want {
     uint64_t id; /* chosen by the caller, unique; names it in cache_cancel() */
     struct query q;
-    uint64_t seen; /* told again only of what was stored after this tick */
+    uint64_t since; /* from cache_since(); 0: now */
+    uint64_t seen;  /* told again only of what was stored after this tick */
     /* Not "": only this call of q is wanted. It may be found by a request for itself; whole then
      * means that it is held, or that there is no such call in q. */
     char uuid[CALL_UUID_MAX];

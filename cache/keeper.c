@@ -36,6 +36,16 @@ static void commit(struct cache *c)
     c->writing = c->changing = false;
 }
 
+static void note_settled(struct cache *c)
+{
+    uint64_t settled = c->last_seq;
+    struct fetch *f;
+    DL_FOREACH (c->fetches, f)
+        if (!f->over && f->seq <= settled)
+            settled = f->seq - 1;
+    atomic_store(&c->settled_seq, settled);
+}
+
 void keeper_settle(struct cache *c)
 {
     uint64_t tick = atomic_load(&c->tick) + 1;
@@ -47,6 +57,7 @@ void keeper_settle(struct cache *c)
     DL_FOREACH (c->fetches, f)
         fetch_conclude(c, f, tick);
     c->write_error = 0;
+    note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)
         wants_attend(c, w, now_ms);
     DL_FOREACH_SAFE (c->fetches, f, fnext)

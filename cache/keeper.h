@@ -81,6 +81,7 @@ struct cache {
     bool stop;
 
     atomic_uint_least64_t tick, changes;
+    atomic_uint_least64_t settled_seq; /* all fetches up to this one are over */
 
     /* The rest belongs to the thread. */
     struct fetch *fetches;

@@ -48,6 +48,8 @@ void wants_take(struct cache *c, const struct want *want)
     *w = (struct waiting){
         .want = *want, .deadline_ms = clock_ms() + c->opts.deadline_ms, .after_seq = c->last_seq};
     struct fetch *f;
+    if (want->since)
+        w->after_seq = want->since;
     DL_FOREACH (c->fetches, f) /* one it joins counts as if begun for it */
         if (!f->over && serves(f, w) && f->seq - 1 < w->after_seq)
             w->after_seq = f->seq - 1;

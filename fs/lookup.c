@@ -125,6 +125,7 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
     struct fs *fs = fs_of(req);
     struct parked model = {.req = req,
                            .q = file->q,
+                           .since = cache_since(fs->cache),
                            .seen = cache_tick(fs->cache),
                            .resume = resume_file,
                            .file = *file,
@@ -173,7 +174,8 @@ static int find_call(struct fs *fs, struct parked *p, bool whole, struct entry *
 {
     bool matches;
     p->seen = cache_tick(fs->cache);
-    bool known = whole || cache_known(fs->cache, &p->q) || cache_beyond(fs->cache, &p->q);
+    bool known =
+        whole || cache_known_since(fs->cache, &p->q, p->since) || cache_beyond(fs->cache, &p->q);
     int rc = cache_find(fs->cache, &p->q, p->uuid, ret, &matches);
     if (rc == 0)
         return matches ? 0 : -ENOENT; /* it is held, and it is elsewhere */
@@ -207,7 +209,8 @@ static void resume_lookup(struct fs *fs, struct parked *p, int err, bool whole)
 static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
 {
     struct fs *fs = fs_of(req);
-    struct parked model = {.req = req, .q = *q, .resume = resume_lookup};
+    struct parked model = {
+        .req = req, .q = *q, .since = cache_since(fs->cache), .resume = resume_lookup};
     struct entry e;
     int rc = path_call(name, model.uuid);
     if (rc == 0)

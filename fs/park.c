@@ -95,8 +95,13 @@ static void on_done(uint64_t id, int err, bool whole, void *arg)
 
 void park_wait(struct fs *fs, struct parked *p)
 {
-    struct want want = {
-        .id = p->id, .q = p->q, .seen = p->seen, .most = p->most, .done = on_done, .arg = fs};
+    struct want want = {.id = p->id,
+                        .q = p->q,
+                        .since = p->since,
+                        .seen = p->seen,
+                        .most = p->most,
+                        .done = on_done,
+                        .arg = fs};
     memcpy(want.uuid, p->uuid, sizeof(want.uuid));
     pthread_mutex_lock(&fs->park->lock);
     int rc = p->interrupted ? -EINTR : cache_want(fs->cache, &want);

@@ -24,6 +24,7 @@ struct dirh {
     struct listing listing;
     atomic_bool whole; /* all of it was held at some moment since the last rewind; or, of dates,
                           that was tried */
+    uint64_t since;    /* from cache_since(), at the last rewind */
     struct dirh *prev, *next;
 };
 
@@ -188,7 +189,7 @@ static int fill_window(struct filling *f, struct dirh *h, off_t off, uint64_t *s
     const struct query *q = &h->info.dir.q;
     struct cache *cache = f->fs->cache;
     *seen = cache_tick(cache);
-    if (!h->whole && (cache_known(cache, q) || cache_beyond(cache, q)))
+    if (!h->whole && (cache_known_since(cache, q, h->since) || cache_beyond(cache, q)))
         h->whole = true;
     bool whole = h->whole;
     if (!put_dots(f, off))
@@ -255,8 +256,11 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
                            .plus = plus};
     if (h->info.dir.kind != DIR_WINDOW)
         model.most = FEW_CALLS;
-    if (off == 0)
+    if (off == 0) {
         h->whole = false;
+        h->since = cache_since(fs->cache);
+    }
+    model.since = h->since;
     int rc = answer(fs, &model, &f);
     if (rc != -EAGAIN) {
         reply(req, rc, &f);
