@@ -1054,7 +1054,7 @@ def test_it_leaves_after_an_unmount(start, tmp_path):
     sim.post("exit-after-unmount", expect=400, path="relative")
     sim.post("exit-after-unmount", path=str(point) + "/")
     assert sim.get(sim.latest).status == 200
-    join = ["nsenter", "-m", "-t", str(sim.info["pid"])]
+    join = ["nsenter", "-m", "-r", "-t", str(sim.info["pid"])]  # -r: also from within a chroot
     join += [] if root else ["-U", "--preserve-credentials"]
     subprocess.run([*join, "mount", "-t", "tmpfs", "none", str(tmp_path)], check=True)
     subprocess.run([*join, "umount", str(tmp_path)], check=True)
