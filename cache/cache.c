@@ -187,15 +187,35 @@ bool cache_askable(struct cache *c, const struct query *q, struct query *ret)
     return !ret->none;
 }
 
-void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
-                   const struct query *q, struct ivset *out)
+static void missing(struct cache *c, struct cover_rule rule, struct cover_when when,
+                    const struct query *q, struct ivset *out)
 {
     struct query askable;
-    struct cover_when when = {.now = cache_now(c), .after_seq = after_seq};
     if (!cache_askable(c, q, &askable))
         return;
     pthread_mutex_lock(&c->cover_lock);
     cover_remainder(&c->cover, rule, when, &askable, out);
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
+void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
+                   const struct query *q, struct ivset *out)
+{
+    missing(c, rule, (struct cover_when){.now = cache_now(c), .after_seq = after_seq}, q, out);
+}
+
+void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out)
+{
+    struct cover_rule rule = {.ttl = ttl, .settle = c->rule.settle};
+    struct cover_when when = {.now = cache_now(c), .after_seq = UINT64_MAX, .undoubting = true};
+    missing(c, rule, when, q, out);
+}
+
+void cache_refresh(struct cache *c, const struct query *q)
+{
+    struct doubt d = {.q = *q, .seq = atomic_load(&c->last_seq)};
+    pthread_mutex_lock(&c->cover_lock);
+    cover_doubt(&c->cover, &d);
     pthread_mutex_unlock(&c->cover_lock);
 }
 
@@ -206,9 +226,9 @@ uint64_t cache_since(struct cache *c)
 
 bool cache_known_since(struct cache *c, const struct query *q, uint64_t since)
 {
-    CLEANUP_IVSET struct ivset missing = {0};
-    cache_missing(c, c->rule, since, q, &missing);
-    return missing.n == 0 && !missing.failed;
+    CLEANUP_IVSET struct ivset gaps = {0};
+    cache_missing(c, c->rule, since, q, &gaps);
+    return gaps.n == 0 && !gaps.failed;
 }
 
 bool cache_known(struct cache *c, const struct query *q)
@@ -216,21 +236,41 @@ bool cache_known(struct cache *c, const struct query *q)
     return cache_known_since(c, q, UINT64_MAX);
 }
 
+static bool known_in(struct cache *c, const struct query *q, int64_t seconds)
+{
+    CLEANUP_IVSET struct ivset gaps = {0};
+    struct cover_when then = {.now = cache_now(c) + seconds, .after_seq = UINT64_MAX};
+    missing(c, c->rule, then, q, &gaps);
+    return gaps.n == 0 && !gaps.failed;
+}
+
+int64_t cache_known_for(struct cache *c, const struct query *q, int64_t most)
+{
+    int64_t lo = 0, hi = most;
+    while (lo < hi) {
+        int64_t middle = (lo + hi + 1) / 2;
+        if (known_in(c, q, middle))
+            lo = middle;
+        else
+            hi = middle - 1;
+    }
+    return lo;
+}
+
 bool cache_held(struct cache *c, const struct query *q)
 {
-    CLEANUP_IVSET struct ivset missing = {0};
-    struct cover_rule ever = {.ttl = INT64_MAX, .settle = c->rule.settle};
-    cache_missing(c, ever, UINT64_MAX, q, &missing);
-    return missing.n == 0 && !missing.failed;
+    CLEANUP_IVSET struct ivset gaps = {0};
+    cache_missing_ever(c, INT64_MAX, q, &gaps);
+    return gaps.n == 0 && !gaps.failed;
 }
 
 bool cache_much_missing(struct cache *c, const struct query *q)
 {
-    CLEANUP_IVSET struct ivset missing = {0};
+    CLEANUP_IVSET struct ivset gaps = {0};
     int64_t sum = 0;
-    cache_missing(c, c->rule, UINT64_MAX, q, &missing);
-    for (size_t i = 0; i < missing.n; i++)
-        sum += missing.v[i].hi - missing.v[i].lo;
+    cache_missing(c, c->rule, UINT64_MAX, q, &gaps);
+    for (size_t i = 0; i < gaps.n; i++)
+        sum += gaps.v[i].hi - gaps.v[i].lo;
     return sum > UTC_DAY;
 }
 

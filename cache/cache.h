@@ -23,6 +23,7 @@ struct cache_opts {
     const char *path;      /* of the store */
     struct source *source; /* owned by the cache from cache_create() on, also when that fails */
     int64_t ttl_s, settle_s, stale_if_error_s;
+    int64_t keep_days;   /* calls that ended longer ago are dropped; 0: never. At least 90 */
     int64_t deadline_ms; /* the longest a want waits */
     int pages_at_once;   /* of one walk */
     int64_t date;        /* what the server's clock just was; 0 unknown */
@@ -63,6 +64,13 @@ bool cache_known(struct cache *c, const struct query *q);
  */
 uint64_t cache_since(struct cache *c);
 bool cache_known_since(struct cache *c, const struct query *q, uint64_t since);
+
+/* Forgets that what is held of q is fresh, or final: the next question reads it anew. What is held
+ * stays, and is served while the API fails. */
+void cache_refresh(struct cache *c, const struct query *q);
+
+/* For how many of the next `most` seconds q will stay known without a request. */
+int64_t cache_known_for(struct cache *c, const struct query *q, int64_t most);
 
 /* True when all of q was read whole at some time, however long ago. */
 bool cache_held(struct cache *c, const struct query *q);

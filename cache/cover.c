@@ -50,12 +50,53 @@ struct range cover_believed(const struct span *s, struct cover_rule rule, struct
     return r;
 }
 
+void cover_doubt(struct cover *c, const struct doubt *d)
+{
+    struct doubt all = {.q = QUERY_ALL, .seq = d->seq};
+    int kept = 0;
+    for (int i = 0; i < c->ndoubts; i++)
+        if (!query_implies(&c->doubts[i].q, &d->q))
+            c->doubts[kept++] = c->doubts[i];
+    c->ndoubts = kept;
+    if (kept == DOUBTS_MAX)
+        c->ndoubts = 0;
+    c->doubts[c->ndoubts++] = kept == DOUBTS_MAX ? all : *d;
+}
+
+static bool touches(const struct query *a, const struct query *b)
+{
+    struct query both = *a;
+    query_meet(&both, b);
+    return !both.none;
+}
+
+static void add_undoubted(const struct cover *c, const struct span *s, struct range r,
+                          struct ivset *out)
+{
+    CLEANUP_IVSET struct ivset held = {0};
+    ivset_add(&held, r);
+    for (int i = 0; i < c->ndoubts; i++)
+        if (s->seq <= c->doubts[i].seq && touches(&s->q, &c->doubts[i].q))
+            ivset_cut(&held, c->doubts[i].q.num[AXIS_END_TIME]);
+    for (size_t i = 0; i < held.n; i++)
+        ivset_add(out, held.v[i]);
+}
+
+static void add_span(const struct cover *c, const struct span *s, struct range r,
+                     struct cover_when when, struct ivset *out)
+{
+    if (when.undoubting || !c->ndoubts)
+        ivset_add(out, r);
+    else
+        add_undoubted(c, s, r, out);
+}
+
 static void add_believed(const struct cover *c, struct cover_rule rule, struct cover_when when,
                          const struct query *q, struct ivset *out)
 {
     for (size_t i = 0; i < c->n; i++)
         if (query_filters_imply(q, &c->v[i].q))
-            ivset_add(out, cover_believed(&c->v[i], rule, when));
+            add_span(c, &c->v[i], cover_believed(&c->v[i], rule, when), when, out);
 }
 
 static struct query with_direction(const struct query *q, int64_t direction)

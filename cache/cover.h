@@ -27,15 +27,26 @@ struct cover_rule {
     int64_t ttl, settle;
 };
 
+#define DOUBTS_MAX 64 /* one more, and everything is doubted */
+
+/* A wish to have something read anew: spans of walks up to seq are not believed within q. */
+struct doubt {
+    struct query q;
+    uint64_t seq;
+};
+
 struct cover {
     struct span *v;
     size_t n, cap;
+    struct doubt doubts[DOUBTS_MAX];
+    int ndoubts;
 };
 
 /* Asked of coverage: when, and which walks count as fresh however short ttl is. */
 struct cover_when {
     int64_t now;
     uint64_t after_seq; /* spans with a greater seq count whole; UINT64_MAX: none does */
+    bool undoubting;    /* doubts do not count */
 };
 
 void cover_release(struct cover *c);
@@ -46,6 +57,8 @@ int cover_add(struct cover *c, const struct span *s) MUST_CHECK;
 /* True when `by` makes `old` superfluous: read no earlier, of filters that hold old's, of an
  * interval that holds old's. */
 bool cover_superseded(const struct span *old, const struct span *by);
+
+void cover_doubt(struct cover *c, const struct doubt *d);
 
 /* The part of one span's interval that may be believed at that time. */
 struct range cover_believed(const struct span *s, struct cover_rule rule, struct cover_when when);
@@ -60,7 +73,7 @@ const struct span *cover_recent(const struct cover *c, const struct query *q, st
 
 /*
  * Adds to out the instants of q's interval that must be asked of the source: those for which no
- * believed span holds q's filters, alone or both directions together.
+ * believed and undoubted span holds q's filters, alone or both directions together.
  */
 void cover_remainder(const struct cover *c, struct cover_rule rule, struct cover_when when,
                      const struct query *q, struct ivset *out);

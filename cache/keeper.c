@@ -3,6 +3,8 @@
 
 #include <utlist.h>
 
+#include "api/utc.h"
+
 void keeper_take(struct cache *c, struct post *p)
 {
     switch (p->kind) {
@@ -20,6 +22,29 @@ void keeper_take(struct cache *c, struct post *p)
         break;
     }
     free(p);
+}
+
+#define PURGE_MOST 500     /* calls at once */
+#define PURGE_PAUSE_MS 100 /* while there are more */
+#define PURGE_EVERY_MS 3600000
+
+/* keep_days: a few old calls at a time, so that nobody waits for it. */
+static void purge(struct cache *c, int64_t now_ms)
+{
+    int dropped = 0;
+    if (!c->opts.keep_days || now_ms < c->purge_ms)
+        return;
+    int64_t before = utc_midnight(cache_now(c)) - c->opts.keep_days * UTC_DAY;
+    int rc = store_begin(c->store);
+    if (rc == 0)
+        rc = store_purge(c->store, before, PURGE_MOST, &dropped);
+    if (rc == 0)
+        rc = store_commit(c->store);
+    if (rc < 0)
+        store_rollback(c->store);
+    if (rc == 0 && dropped)
+        atomic_fetch_add(&c->changes, 1);
+    c->purge_ms = now_ms + (dropped == PURGE_MOST ? PURGE_PAUSE_MS : PURGE_EVERY_MS);
 }
 
 static void commit(struct cache *c)
@@ -57,6 +82,7 @@ void keeper_settle(struct cache *c)
     DL_FOREACH (c->fetches, f)
         fetch_conclude(c, f, tick);
     c->write_error = 0;
+    purge(c, now_ms);
     note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)
         wants_attend(c, w, now_ms);
@@ -66,7 +92,7 @@ void keeper_settle(struct cache *c)
 
 int64_t keeper_timeout(struct cache *c)
 {
-    int64_t first = INT64_MAX, now_ms = clock_ms();
+    int64_t first = c->opts.keep_days ? c->purge_ms : INT64_MAX, now_ms = clock_ms();
     struct waiting *w;
     DL_FOREACH (c->waitings, w)
         if (w->deadline_ms < first)

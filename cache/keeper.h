@@ -86,10 +86,11 @@ struct cache {
     /* The rest belongs to the thread. */
     struct fetch *fetches;
     struct waiting *waitings;
-    struct memo memo; /* of what is not there, or too much, for a while */
-    uint64_t last_seq;
-    bool oldest_first;            /* how the host was seen to sort */
-    int64_t amended[AMENDED_MAX]; /* calls that it amends */
+    struct memo memo;               /* of what is not there, or too much, for a while */
+    atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
+    int64_t purge_ms;               /* when old calls are looked for again */
+    bool oldest_first;              /* how the host was seen to sort */
+    int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;
     bool changing;   /* it changes calls */
     bool writing;    /* a transaction is open */
@@ -145,5 +146,8 @@ bool cache_askable(struct cache *c, const struct query *q, struct query *ret);
 /* The instants of q that must be asked for; after_seq and rule as in cover.h. Takes cover_lock. */
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
                    const struct query *q, struct ivset *out);
+
+/* The same of what was ever held, or not longer ago than ttl: doubts and freshness do not count. */
+void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out);
 
 #endif

@@ -56,6 +56,9 @@ int store_put_span(struct store *s, struct span *span) MUST_CHECK;
 /* Forgets a span. */
 int store_drop_span(struct store *s, int64_t id) MUST_CHECK;
 
+/* Drops at most `most` calls that ended before the day of that second. */
+int store_purge(struct store *s, int64_t before, int most, int *ret_dropped) MUST_CHECK;
+
 /* Remembers which pages of a walk of q came, for when it is cut off; empty pages forget it. */
 int store_put_walked(struct store *s, const struct query *q, int64_t total,
                      struct slice pages) MUST_CHECK;

@@ -173,6 +173,28 @@ int store_drop_span(struct store *s, int64_t id)
     return step_done(s, st);
 }
 
+static int purge_from(struct store *s, const char *sql, int64_t day, int most)
+{
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, sql);
+    if (!st)
+        return db_errno(s->writer);
+    sqlite3_bind_int64(st, 1, day);
+    sqlite3_bind_int(st, 2, most);
+    return step_done(s, st);
+}
+
+#define OLD_CALLS "(SELECT id FROM call WHERE day < ? ORDER BY day, id LIMIT ?)"
+
+int store_purge(struct store *s, int64_t before, int most, int *ret_dropped)
+{
+    int64_t day = utc_day_number(before);
+    int rc = purge_from(s, "DELETE FROM body WHERE id IN " OLD_CALLS, day, most);
+    if (rc == 0)
+        rc = purge_from(s, "DELETE FROM call WHERE id IN " OLD_CALLS, day, most);
+    *ret_dropped = rc == 0 ? sqlite3_changes(s->writer->sql) : 0;
+    return rc;
+}
+
 /* Binds what names a walk to the first three parameters. */
 static void bind_walk(sqlite3_stmt *st, const struct query *q)
 {

@@ -64,18 +64,19 @@ void wants_cancel(struct cache *c, uint64_t id)
             answer(c, w, -EINTR, false);
 }
 
-static bool has_nothing_missing(struct cache *c, const struct waiting *w, struct cover_rule rule)
+static bool has_nothing_missing(struct cache *c, const struct waiting *w)
 {
     CLEANUP_IVSET struct ivset missing = {0};
-    cache_missing(c, rule, w->after_seq, &w->want.q, &missing);
+    cache_missing(c, c->rule, w->after_seq, &w->want.q, &missing);
     return missing.n == 0 && !missing.failed;
 }
 
 /* While the API fails, what was whole not too long ago is better than nothing. */
 static void fail(struct cache *c, struct waiting *w, int err)
 {
-    struct cover_rule rule = {.ttl = c->opts.stale_if_error_s, .settle = c->rule.settle};
-    bool stale = has_nothing_missing(c, w, rule);
+    CLEANUP_IVSET struct ivset gaps = {0};
+    cache_missing_ever(c, c->opts.stale_if_error_s, &w->want.q, &gaps);
+    bool stale = gaps.n == 0 && !gaps.failed;
     answer(c, w, stale ? 0 : err, stale);
 }
 
@@ -256,7 +257,7 @@ static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
     } else if (progress && !w->want.most && w->call != CALL_THERE) {
         answer(c, w, 0, false);
     } else if (now_ms >= w->deadline_ms) {
-        answer(c, w, -ETIMEDOUT, false);
+        fail(c, w, -ETIMEDOUT);
     } else if (w->rounds >= ROUNDS_MAX) {
         answer(c, w, -EIO, false);
     } else {
@@ -267,7 +268,7 @@ static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
 void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
 {
     bool asks = *w->want.uuid && c->source->ops->fetch_call;
-    if (has_nothing_missing(c, w, c->rule)) {
+    if (has_nothing_missing(c, w)) {
         if (w->call == CALL_THERE)
             answer_call_there(c, w);
         else

@@ -58,4 +58,8 @@ void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct 
     ret->st_ino = ino;
     ret->st_mode = S_IFDIR | (0555 & ~fs->umask);
     ret->st_nlink = 2;
+    if (d->kind == FILE_CONTROL) {
+        ret->st_mode = S_IFREG | (0222 & ~fs->umask);
+        ret->st_nlink = 1;
+    }
 }

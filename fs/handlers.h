@@ -11,8 +11,9 @@
 #include "fs/fs.h"
 
 /* How long the kernel may keep what it was told, in seconds. */
-#define KEEP_CALL 60.0
-#define KEEP_DIR 1.0
+#define KEEP_CALL 86400.0 /* calls do not change; when one is amended, the kernel is told */
+#define KEEP_DIR 1.0      /* a date's mtime is that of its newest call */
+#define KEEP_ABSENT 60.0  /* a name that is not there, at the most */
 
 static inline struct fs *fs_of(fuse_req_t req)
 {

@@ -109,6 +109,8 @@ int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
         rc = list_axis(fs, d, &l);
     else if (d->kind == DIR_UUID)
         rc = 0;
+    else if (d->kind == DIR_CONTROL)
+        rc = add(&l, "refresh");
     else if (d->root)
         rc = list_root(d, &l);
     else

@@ -182,9 +182,23 @@ static int find_call(struct fs *fs, struct parked *p, bool whole, struct entry *
     return rc == -ENOENT && !known ? -EAGAIN : rc;
 }
 
-static void reply_call(fuse_req_t req, int rc, const struct entry *e)
+/* The kernel may go on saying so for as long as the window is fresh. */
+static void reply_absent(fuse_req_t req, const struct query *q)
+{
+    struct fuse_entry_param absent = {.entry_timeout = KEEP_ABSENT};
+    if (q)
+        absent.entry_timeout = (double)cache_known_for(fs_of(req)->cache, q, (int64_t)KEEP_ABSENT);
+    fuse_reply_entry(req, &absent);
+}
+
+/* q: the window, or NULL for a name that can be no call. */
+static void reply_call(fuse_req_t req, int rc, const struct entry *e, const struct query *q)
 {
     struct fuse_entry_param param;
+    if (rc == -ENOENT) {
+        reply_absent(req, q);
+        return;
+    }
     if (rc < 0) {
         fuse_reply_err(req, -rc);
         return;
@@ -202,8 +216,9 @@ static void resume_lookup(struct fs *fs, struct parked *p, int err, bool whole)
         park_wait(fs, p);
         return;
     }
+    struct query q = p->q;
     park_end(fs, p);
-    reply_call(req, rc, &e);
+    reply_call(req, rc, &e, &q);
 }
 
 static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
@@ -213,10 +228,13 @@ static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
         .req = req, .q = *q, .since = cache_since(fs->cache), .resume = resume_lookup};
     struct entry e;
     int rc = path_call(name, model.uuid);
-    if (rc == 0)
-        rc = find_call(fs, &model, false, &e);
+    if (rc < 0) {
+        reply_call(req, rc, NULL, NULL);
+        return;
+    }
+    rc = find_call(fs, &model, false, &e);
     if (rc != -EAGAIN) {
-        reply_call(req, rc, &e);
+        reply_call(req, rc, &e, q);
         return;
     }
     struct parked *p = park_new(fs, &model);

@@ -14,6 +14,7 @@ struct node {
     uint64_t lookups;
     uint64_t children; /* nodes that name this one as their parent */
     struct node_info info;
+    struct mark mark; /* of its calls, when the kernel was last let keep its listing */
     UT_hash_handle by_id, by_key;
     char key[];
 };
@@ -116,6 +117,17 @@ int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret)
         *ret = node->info;
     pthread_mutex_unlock(&n->lock);
     return node ? 0 : -ENOENT;
+}
+
+bool nodes_same_mark(struct nodes *n, uint64_t id, const struct mark *mark)
+{
+    pthread_mutex_lock(&n->lock);
+    struct node *node = find(n, id);
+    bool same = node && memcmp(&node->mark, mark, sizeof(*mark)) == 0;
+    if (node)
+        node->mark = *mark;
+    pthread_mutex_unlock(&n->lock);
+    return same;
 }
 
 bool nodes_is_view(struct nodes *n, uint64_t id)

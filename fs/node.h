@@ -7,6 +7,7 @@
 #ifndef CDRFS_FS_NODE_H
 #define CDRFS_FS_NODE_H
 
+#include "cache/store.h"
 #include "fs/path.h"
 
 #define NODE_ROOT 1u
@@ -29,6 +30,9 @@ int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret) MUST_CHECK;
 
 /* True when that directory stands in a tree's root, so that no condition precedes it. */
 bool nodes_is_view(struct nodes *n, uint64_t id);
+
+/* True when that directory was last opened while its calls had this mark; remembers it. */
+bool nodes_same_mark(struct nodes *n, uint64_t id, const struct mark *mark);
 
 /* The id of parent's child of that name, made if need be; counts one look-up. -ENOMEM. */
 int nodes_intern(struct nodes *n, uint64_t parent, const char *name, const struct dir *dir,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs/attr.h"
+#include "fs/control.h"
 #include "fs/handlers.h"
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
@@ -50,9 +51,22 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
     }
 }
 
+/* The only files that can be written to. */
+static bool is_control(fuse_req_t req, fuse_ino_t node)
+{
+    struct node_info info;
+    return !(node & (NODE_CALL | NODE_SHOT)) && nodes_get(fs_of(req)->nodes, node, &info) == 0 &&
+           info.dir.kind == FILE_CONTROL;
+}
+
 static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-    (void)node;
+    if (is_control(req, node)) {
+        fi->direct_io = 1;
+        fi->nonseekable = 1;
+        fuse_reply_open(req, fi);
+        return;
+    }
     if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
         fuse_reply_err(req, EROFS);
         return;
@@ -77,6 +91,10 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
     CLEANUP_FREE char *body = NULL;
     size_t n = 0;
     (void)fi;
+    if (is_control(req, node)) {
+        fuse_reply_buf(req, NULL, 0);
+        return;
+    }
     if (node & NODE_SHOT) {
         read_shot(req, node, size, off);
         return;
@@ -110,15 +128,20 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 /* Without default_permissions this is what access(2) says. */
 static void on_access(fuse_req_t req, fuse_ino_t node, int mask)
 {
-    bool file = node & (NODE_CALL | NODE_SHOT);
-    fuse_reply_err(req, mask & W_OK ? EROFS : file && mask & X_OK ? EACCES : 0);
+    bool control = is_control(req, node);
+    bool file = control || node & (NODE_CALL | NODE_SHOT);
+    fuse_reply_err(req, mask & W_OK && !control ? EROFS : file && mask & X_OK ? EACCES : 0);
 }
 
 static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,
                        struct fuse_file_info *fi)
 {
-    (void)node, (void)st, (void)set, (void)fi;
-    fuse_reply_err(req, EROFS);
+    (void)st;
+    if (is_control(req, node) && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
+                                           FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME_NOW)))
+        on_getattr(req, node, fi); /* a shell's `>` truncates first */
+    else
+        fuse_reply_err(req, EROFS);
 }
 
 static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
@@ -168,8 +191,12 @@ static void on_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 static void on_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
                      struct fuse_file_info *fi)
 {
-    (void)node, (void)buf, (void)size, (void)off, (void)fi;
-    fuse_reply_err(req, EROFS);
+    (void)off, (void)fi;
+    int rc = is_control(req, node) ? control_write(fs_of(req), buf, size) : -EROFS;
+    if (rc < 0)
+        fuse_reply_err(req, -rc);
+    else
+        fuse_reply_write(req, size);
 }
 
 const struct fuse_lowlevel_ops fs_ops = {

@@ -27,6 +27,8 @@ const struct option_def option_defs[] = {
      "after which the past is final"},
     {"stale_if_error", OPTION_SECONDS, AT(stale_if_error), 0, YEARS_100, "1d", NULL, "SECONDS",
      "how old an answer may be while the API fails"},
+    {"keep_days", OPTION_WHOLE, AT(keep_days), 90, 100000, NULL, NULL, "DAYS",
+     "drop calls from the store that ended longer ago (never)"},
     {"rate", OPTION_NUMBER, AT(rate), 0, 100000, "30", NULL, "NUMBER", "requests a second"},
     {"connections", OPTION_WHOLE, AT(connections), 1, 256, "8", NULL, "NUMBER",
      "requests under way at once"},

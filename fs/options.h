@@ -41,7 +41,7 @@ struct options {
     char *kernel; /* options for the kernel's mount, comma separated; NULL: none */
 
     char *dialect, *console_tz, *api_url, *cache_dir, *auth_token_file, *log_level;
-    int64_t ttl, settle, stale_if_error, deadline;
+    int64_t ttl, settle, stale_if_error, keep_days, deadline;
     double rate;
     int64_t connections;
     int64_t uid, gid, umask; /* uid and gid: -1 is the mounter's */

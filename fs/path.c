@@ -135,10 +135,21 @@ static bool tree_child(const struct dir *parent, const char *name, struct dir *r
     return false;
 }
 
+static bool control_child(const struct dir *parent, const char *name, struct dir *ret)
+{
+    bool here = parent->kind == DIR_CONTROL
+                    ? strcmp(name, "refresh") == 0
+                    : parent->root && parent->tree == TREE_JSON && strcmp(name, ".cdrfs") == 0;
+    *ret = (struct dir){.kind = parent->kind == DIR_CONTROL ? FILE_CONTROL : DIR_CONTROL,
+                        .q = QUERY_ALL};
+    return here;
+}
+
 static int filters_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
                          const char **reason)
 {
-    if (view_child(parent, name, ret) || tree_child(parent, name, ret))
+    if (view_child(parent, name, ret) || tree_child(parent, name, ret) ||
+        control_child(parent, name, ret))
         return 0;
     if (!parent->root)
         return window_child(parent, name, now, ret, reason);
@@ -156,6 +167,9 @@ int path_child(const struct dir *parent, const char *name, int64_t now, struct d
         return window_child(parent, name, now, ret, reason);
     case DIR_AXIS:
         return axis_child(parent, name, ret, reason);
+    case DIR_CONTROL:
+        *reason = "no such control file";
+        return control_child(parent, name, ret) ? 0 : -ENOENT;
     default:
         *reason = "a date holds no directories";
         return -ENOENT;

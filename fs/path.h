@@ -9,6 +9,7 @@
  *     .../2026-05-26             DIR_WINDOW; also 2026-05 and 2026-05-26T13
  *     .../2026-05-26/UUID.json   a call
  *     .../by-uuid                DIR_UUID: holds every call of its conjunction, lists none
+ *     /.cdrfs                    DIR_CONTROL; its files are FILE_CONTROL (fs/control.h)
  *     /csv, /ndjson              the same tree; .../2026-05-26.csv is a FILE_RENDERED
  */
 #ifndef CDRFS_FS_PATH_H
@@ -18,7 +19,16 @@
 
 #define FILE_NAME_MAX (CALL_UUID_MAX + 8)
 
-enum dir_kind { DIR_FILTERS, DIR_DATES, DIR_AXIS, DIR_WINDOW, DIR_UUID, FILE_RENDERED };
+enum dir_kind {
+    DIR_FILTERS,
+    DIR_DATES,
+    DIR_AXIS,
+    DIR_WINDOW,
+    DIR_UUID,
+    DIR_CONTROL,
+    FILE_RENDERED,
+    FILE_CONTROL
+};
 enum tree { TREE_JSON, TREE_CSV, TREE_NDJSON, TREES };
 
 struct dir {

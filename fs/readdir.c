@@ -60,6 +60,20 @@ void dirhs_free(struct fs *fs)
         free_handle(fs, fs->dirhs);
 }
 
+/* A window that is known may be listed from the kernel's memory: what it keeps from before, if no
+ * call of it has come or changed since. An empty one's mark is that of a new node, and is not kept.
+ */
+static void let_keep(struct fs *fs, const struct dirh *h, struct fuse_file_info *fi)
+{
+    struct mark mark;
+    const struct query *q = &h->info.dir.q;
+    if (h->info.dir.kind != DIR_WINDOW || !cache_known(fs->cache, q) ||
+        cache_mark(fs->cache, q, &mark) < 0)
+        return;
+    fi->cache_readdir = 1;
+    fi->keep_cache = nodes_same_mark(fs->nodes, h->node, &mark) && mark.calls;
+}
+
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     struct fs *fs = fs_of(req);
@@ -71,6 +85,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
         return;
     }
     h->node = node;
+    let_keep(fs, h, fi);
     fi->fh = (uint64_t)(uintptr_t)h;
     add_handle(fs, h);
     if (fuse_reply_open(req, fi) < 0)

@@ -17,6 +17,7 @@
 #include "fs/channel.h"
 #include "fs/fs.h"
 #include "fs/handlers.h"
+#include "fs/hup.h"
 #include "fs/park.h"
 #include "fs/shot.h"
 #include "fs/used.h"
@@ -245,6 +246,7 @@ static int make_cache(const struct options *o, const struct account *a, struct s
                            .ttl_s = o->ttl,
                            .settle_s = o->settle,
                            .stale_if_error_s = o->stale_if_error,
+                           .keep_days = o->keep_days,
                            .deadline_ms = o->deadline * 1000,
                            .pages_at_once = (int)o->connections * 2,
                            .date = date,
@@ -295,7 +297,8 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
         return false;
     fs->session = se;
     if (fuse_set_signal_handlers(se) == 0) {
-        if (channel_mount(se, o->mountpoint) == 0) {
+        struct hup *hup = hup_create(fs);
+        if (hup && channel_mount(se, o->mountpoint) == 0) {
             log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
             ready(arg);
             loop(se, o->single);
@@ -303,6 +306,7 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
         }
         /* No handler runs any more. All that is parked is answered while the session can still
          * carry the replies: unmounting closes its descriptor. */
+        hup_destroy(hup);
         shots_stop(fs->shots);
         worker_stop(fs->worker);
         cache_destroy(fs->cache);
@@ -363,6 +367,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .used = used_create()};
     pthread_mutex_init(&fs.dirhs_lock, NULL);
     forbid_dumps();
+    hup_block();
     int rc = fs.nodes && fs.park && fs.used ? channel_prepare(o->mountpoint, error, sizeof(error))
                                             : -ENOMEM;
     if (rc == 0)
