@@ -105,15 +105,19 @@ static int decode_rows(struct slice array, struct page **ret)
     return 0;
 }
 
-/* total_count, or -1. */
-static int64_t read_total(struct slice meta)
+/* -EBADMSG when there is no usable total_count. */
+static int read_total(struct slice meta, int64_t *ret)
 {
-    json_error_t e;
-    json_t *m = json_loadb(meta.p, meta.n, JSON_ALLOW_NUL, &e);
+    json_error_t e = {0};
+    json_auto_t *m = NULL;
+    int rc = record_load(meta, &m, &e);
+    if (rc < 0)
+        return rc;
     json_t *v = json_object_get(m, "total_count");
-    int64_t total = json_is_integer(v) ? json_integer_value(v) : -1;
-    json_decref(m);
-    return total;
+    if (!json_is_integer(v) || json_integer_value(v) < 0)
+        return -EBADMSG;
+    *ret = json_integer_value(v);
+    return 0;
 }
 
 static int find_parts(const char *body, size_t n, struct slice *meta, struct slice *objects)
@@ -137,12 +141,13 @@ int page_decode(const char *body, size_t n, struct page **ret, struct failure *f
         failure_set(f, -EBADMSG, 200, "the answer is not a JSON object (%zu bytes)", n);
         return f->err;
     }
-    int64_t total = meta.n ? read_total(meta) : -1;
-    if (total < 0) {
-        failure_set(f, -EBADMSG, 200, "the answer has no usable meta.total_count");
-        return f->err;
+    int64_t total = 0;
+    int rc = meta.n ? read_total(meta, &total) : -EBADMSG;
+    if (rc < 0) {
+        failure_set(f, rc, 200, "the answer has no usable meta.total_count");
+        return rc;
     }
-    int rc = objects.n ? decode_rows(objects, ret) : -EBADMSG;
+    rc = objects.n ? decode_rows(objects, ret) : -EBADMSG;
     if (rc < 0) {
         failure_set(f, rc, 200, "the answer has no usable array `objects`");
         return rc;

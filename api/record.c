@@ -10,20 +10,24 @@
 #include "api/jtext.h"
 #include "api/utc.h"
 
-/*
- * jansson's verdict. Two things that are valid JSON and that jansson refuses are forgiven: halves
- * of surrogate pairs, and numbers that its types cannot hold.
- */
-static json_t *judge(struct slice text, json_error_t *e)
+static int load_once(struct slice text, json_t **ret, json_error_t *e)
 {
     CLEANUP_FREE char *copy = malloc(text.n + 1);
     if (!copy)
-        return NULL;
+        return -ENOMEM;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
     jtext_mend_surrogates(copy, text.n);
     jtext_mend_numbers(copy, text.n);
-    return json_loadb(copy, text.n, JSON_ALLOW_NUL, e);
+    *ret = json_loadb(copy, text.n, JSON_ALLOW_NUL, e);
+    return *ret ? 0 : -EBADMSG;
+}
+
+/* jansson blames the text when memory runs out; so what it refuses is put to it twice. */
+int record_load(struct slice text, json_t **ret, json_error_t *e)
+{
+    int rc = load_once(text, ret, e);
+    return rc == -EBADMSG ? load_once(text, ret, e) : rc;
 }
 
 /* The member under either of its two names (API.md trap 1). */
@@ -152,8 +156,11 @@ static int render(struct slice text, struct buf *out)
 int record_decode(struct slice text, struct call *ret, struct buf *out, char *reason, size_t cap)
 {
     json_error_t e = {0};
-    json_auto_t *rec = judge(text, &e);
-    if (!rec) {
+    json_auto_t *rec = NULL;
+    int rc = record_load(text, &rec, &e);
+    if (rc == -ENOMEM)
+        return rc;
+    if (rc < 0) {
         snprintf(reason, cap, "not valid JSON: %.60s", e.text);
         str_printable(reason);
         return -EBADMSG;
@@ -162,7 +169,7 @@ int record_decode(struct slice text, struct call *ret, struct buf *out, char *re
         snprintf(reason, cap, "a row that is no object");
         return -EBADMSG;
     }
-    int rc = read_call(rec, ret, reason, cap);
+    rc = read_call(rec, ret, reason, cap);
     if (rc < 0)
         return rc;
     size_t before = out->len;

@@ -5,7 +5,16 @@
 #ifndef CDRFS_API_RECORD_H
 #define CDRFS_API_RECORD_H
 
+#include <jansson.h>
+
 #include "api/query.h"
+
+/*
+ * jansson's verdict on a text: 0 and the value, -EBADMSG, or -ENOMEM. Two things that are valid
+ * JSON and that jansson refuses are forgiven: halves of surrogate pairs, and numbers that its types
+ * cannot hold.
+ */
+int record_load(struct slice text, json_t **ret, json_error_t *e) MUST_CHECK;
 
 /*
  * Reads what can be asked for out of the record into ret (not its body) and appends its file to

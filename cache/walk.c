@@ -98,6 +98,7 @@ static void begin_anew(struct walk *w)
         memset(w->done, 0, w->done_bytes);
     w->next = 0;
     w->end = w->limit;
+    w->full_end = 0;
     w->moved = false;
     w->nrows = 0;
     w->sum = 0;
@@ -108,9 +109,7 @@ static void begin_anew(struct walk *w)
 
 bool walk_wants_count(const struct walk *w, int64_t offset)
 {
-    if (w->pass > 1)
-        return false;
-    if (w->look >= 0 || (offset == 0 && w->resumed < 0))
+    if (w->look >= 0 || (offset == 0 && w->resumed < 0) || w->end < w->full_end)
         return true;
     return w->resumed >= 0 && w->out == 1 && w->next >= w->end;
 }
@@ -219,6 +218,7 @@ static void next_pass(struct walk *w)
     w->moved = false;
     w->next = 0;
     w->end = w->limit;
+    w->full_end = 0;
     w->short_at = INT64_MAX;
     w->last = -1;
 }
@@ -242,6 +242,22 @@ static void judge(struct walk *w, int added)
         w->probe = (int64_t)w->nrows;
     else
         next_pass(w);
+}
+
+static int64_t whole_pages(const struct walk *w, int64_t rows)
+{
+    return (rows + w->limit - 1) / w->limit * w->limit;
+}
+
+/* The first page came. What is held already need not come again: first as many further pages as the
+ * rest would fill, then, if that was not it, all. */
+static void plan_pages(struct walk *w, int64_t held)
+{
+    w->full_end = whole_pages(w, w->total);
+    if (w->full_end < w->end)
+        w->full_end = w->end;
+    int64_t first = w->limit + whole_pages(w, w->total - held);
+    w->end = held >= 0 && held < w->total && first < w->full_end ? first : w->full_end;
 }
 
 int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
@@ -282,17 +298,19 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         w->last = offset;
     if (w->pass == 1 && mark_done(w, offset) < 0)
         return -ENOMEM;
-    if (held >= 0 && held == total && w->pass == 1) {
+    if (held >= 0 && held == total) {
         w->state = WALK_WHOLE;
         return 0;
     }
-    if (offset == 0) {
-        if (total > w->end)
-            w->end = (total + w->limit - 1) / w->limit * w->limit;
-    }
+    if (offset == 0)
+        plan_pages(w, held);
     skip_done(w);
     if (w->out || w->next < w->end)
         return 0;
+    if (w->end < w->full_end) {
+        w->end = w->full_end;
+        return 0;
+    }
     if (w->resumed >= 0)
         begin_anew(w); /* what was there before and what came now are not the whole */
     else

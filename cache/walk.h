@@ -43,8 +43,10 @@ struct walk {
     int out;          /* pages asked and not yet come */
     int64_t doubles;  /* rows that came again in this pass */
     int64_t probe;    /* offset of the page behind all rows; -1 while it is not wanted */
-    int64_t look;     /* offset of the page that is looked at first; -1: none */
-    uint8_t *done;    /* pages of the first pass that came, a bit each */
+    int64_t
+        full_end;  /* where end goes when the pages that should hold what is new do not suffice */
+    int64_t look;  /* offset of the page that is looked at first; -1: none */
+    uint8_t *done; /* pages of the first pass that came, a bit each */
     size_t done_bytes;
     int64_t resumed; /* the total of the walk that is gone on with; -1: none */
     int64_t pages;   /* that came, in all passes */

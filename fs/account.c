@@ -51,7 +51,13 @@ static int token_from_file(const char *path, bool strict, char **ret, char *erro
         return -EACCES;
     }
     text[n > 0 ? n : 0] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
+    size_t length = strcspn(text, "\r\n");
+    text[length] = '\0';
+    if (length == TOKEN_MAX) {
+        explicit_bzero(text, sizeof(text));
+        snprintf(error, cap, "the first line of %s is too long for a token", path);
+        return -EINVAL;
+    }
     *ret = strdup(text);
     explicit_bzero(text, sizeof(text));
     return *ret ? 0 : -ENOMEM;
@@ -106,15 +112,13 @@ int account_find(const struct options *o, struct account *ret, char *error, size
 /* http: is for tests and tunnels on this machine; a token must not cross a network in the clear. */
 static bool is_loopback(const char *host)
 {
-    size_t n = strcspn(host, "/:");
-    if (*host == '[')
-        n = strcspn(host, "]") + 1;
-    if (memchr(host, '@', strcspn(host, "/")))
-        return false;
     static const char *const names[] = {"localhost", "[::1]", "127.0.0.1"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strlen(names[i]) == n && strncmp(host, names[i], n) == 0)
-            return true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t n = strlen(names[i]);
+        const char *behind = host + n;
+        if (strncmp(host, names[i], n) == 0 && (!*behind || *behind == '/' || *behind == ':'))
+            return !memchr(host, '@', strcspn(host, "/"));
+    }
     return false;
 }
 
@@ -123,7 +127,7 @@ int account_api_url(const char *api_url, char **ret, char *error, size_t cap)
     *ret = NULL;
     if (!api_url)
         return 0;
-    bool good = strncmp(api_url, "https://", 8) == 0 ||
+    bool good = (strncmp(api_url, "https://", 8) == 0 && api_url[8] && api_url[8] != '/') ||
                 (strncmp(api_url, "http://", 7) == 0 && is_loopback(api_url + 7));
     size_t n = strlen(api_url);
     if (!good || strpbrk(api_url, " ?#\"'\\\t\n") || n > 512) {

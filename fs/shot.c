@@ -11,6 +11,7 @@
 
 #include "fs/render.h"
 
+#define BLOCK 4096
 #define WRITE_BYTES (256u << 10) /* rendered text is written in pieces of about that size */
 #define ROW_BYTES (64u << 20)    /* a rendered call is never larger: its record came in 4 MiB */
 
@@ -125,6 +126,12 @@ static int render(struct shots *s, struct cache *c, const struct dir *d, struct 
 
 /* --- the table --- */
 
+/* Snapshots begin at whole blocks, so that punching one out frees all of it. */
+static int64_t whole_blocks(int64_t bytes)
+{
+    return (bytes + BLOCK - 1) / BLOCK * BLOCK;
+}
+
 static struct shot *find(struct shots *s, uint64_t id)
 {
     struct shot *shot;
@@ -144,7 +151,8 @@ static void drop(struct shots *s, struct shot *shot)
     retire(s, shot);
     HASH_DELETE(by_id, s->by_id, shot);
     if (shot->info.size)
-        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, shot->at, shot->info.size);
+        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, shot->at,
+                  whole_blocks(shot->info.size));
     free(shot);
 }
 
@@ -175,7 +183,7 @@ static int publish(struct shots *s, struct shot *shot)
         retire(s, before);
     shot->info.id = NODE_SHOT | ++s->last_id;
     shot->lookups = 1;
-    s->end = shot->at + shot->info.size;
+    s->end = whole_blocks(shot->at + shot->info.size);
     HASH_ADD(by_id, s->by_id, info.id, sizeof(shot->info.id), shot);
     bool added = shot->by_id.tbl != NULL;
     if (added) {
@@ -214,6 +222,8 @@ int shots_take(struct shots *s, struct cache *c, const struct dir *d, uint64_t i
 {
     uint64_t changes = cache_changes(c);
     struct mark mark;
+    if (atomic_load(&s->stop))
+        return -ENOTCONN;
     if (reuse(s, ino, changes, NULL, ret))
         return 0;
     int rc = cache_mark(c, &d->q, &mark);

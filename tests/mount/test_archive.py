@@ -71,6 +71,7 @@ def ended(sim, ago):
 def test_nothing_is_lost_or_doubled_while_forty_calls_a_second_arrive(sim_of, mount_of):
     sim = sim_of({day(0): 300, day(1): 100})
     mount = mount_of(sim, ttl=0)
+    sim.config(latency_ms=40)  # more than one arrives between any two pages
     least = len(ended(sim, 0)) + 100
     sim.arrivals(40, late_max_s=3600)
     try:

@@ -33,16 +33,18 @@ START_TEST(today_is_believed_for_the_ttl_with_the_seconds_since)
 }
 END_TEST
 
-START_TEST(the_older_part_of_a_reading_is_believed_for_a_tenth_of_its_age)
+START_TEST(a_reading_is_believed_for_a_tenth_of_how_long_it_had_been_over)
 {
-    struct query q = fx_day(0), morning = fx_between(TODAY, TODAY + HOUR);
-    fake_add_many(fx.fake, 1, 60, TODAY, 600);
-    ck_assert_int_eq(fx_ask(&q), 0);
-    fx_set_now(NOON + 300);
-    ck_assert(cache_known(fx.cache, &morning));
-    ck_assert_int_eq(fx_cost(&q), 1);
-    expect_near(last_asked().lo, NOON - 3000);
-    expect_near(last_asked().hi, NOON + 300);
+    struct query morning = fx_between(TODAY, TODAY + 2 * HOUR); /* over for ten hours */
+    fake_add_many(fx.fake, 1, 12, TODAY, 600);
+    ck_assert_int_eq(fx_ask(&morning), 0);
+    fx_set_now(NOON + 3600 - 30);
+    ck_assert_int_eq(fx_cost(&morning), 0);
+    fx_set_now(NOON + 3600 + 30);
+    ck_assert(!cache_known(fx.cache, &morning));
+    ck_assert_int_eq(fx_cost(&morning), 1);
+    ck_assert_int_eq(last_asked().lo, TODAY);
+    ck_assert_int_eq(last_asked().hi, TODAY + 2 * HOUR);
 }
 END_TEST
 
@@ -81,11 +83,11 @@ START_TEST(only_what_had_not_settled_is_asked_for_again)
     ck_assert_int_eq(fx_cost(&q), 0);
     fx_set_now(NOON + 4 * HOUR);
     ck_assert_int_eq(fx_cost(&q), 1);
-    expect_near(last_asked().lo, NOON - 40 * HOUR);
+    expect_near(last_asked().lo, NOON - 48 * HOUR);
     ck_assert_int_eq(last_asked().hi, TODAY - DAY);
     fx_set_now(NOON + 60 * DAY);
     ck_assert_int_eq(fx_cost(&q), 1);
-    expect_near(last_asked().lo, NOON - 48 * HOUR); /* the second reading held only unsettled */
+    expect_near(last_asked().lo, NOON - 44 * HOUR);
     fx_set_now(NOON + 70 * DAY);
     ck_assert_int_eq(fx_cost(&q), 0);
 }
@@ -153,7 +155,7 @@ END_TEST
 
 static const struct {
     int fresh_calls, least, most; /* requests */
-} refreshes[] = {{0, 1, 1}, {1, 1, 1}, {19, 1, 1}, {20, 1, 1}, {21, 2, 6}, {45, 3, 7}};
+} refreshes[] = {{0, 1, 1}, {1, 1, 1}, {19, 1, 1}, {20, 1, 1}, {21, 2, 7}, {45, 3, 8}};
 
 START_TEST(refreshing_costs_one_request_for_up_to_twenty_new_calls)
 {
@@ -265,7 +267,7 @@ int main(void)
 {
     const struct unit_test tests[] = {
         ONCE(today_is_believed_for_the_ttl_with_the_seconds_since),
-        ONCE(the_older_part_of_a_reading_is_believed_for_a_tenth_of_its_age),
+        ONCE(a_reading_is_believed_for_a_tenth_of_how_long_it_had_been_over),
         ONCE(what_was_read_after_it_settled_is_final),
         ONCE(what_is_final_stays_when_the_api_forgets_it),
         ONCE(only_what_had_not_settled_is_asked_for_again),

@@ -89,6 +89,65 @@ START_TEST(rows_that_cannot_be_files_count_for_the_walk_and_are_reported)
 }
 END_TEST
 
+/* --- walks that were cut off, and hosts that sort the other way --- */
+
+START_TEST(a_walk_that_was_cut_off_goes_on_where_it_was)
+{
+    struct query q = fx_day(3);
+    fx_close();
+    fx.opts.pages_at_once = 1;
+    fx_open();
+    fake_add_many(fx.fake, 1, 200, TODAY - 3 * DAY, 60);
+    FAKE_SET(fx.fake, fail_err, -EIO);
+    FAKE_SET(fx.fake, fail_in, 7);
+    ck_assert_int_eq(fx_wait(fx_want(&q, UINT64_MAX)).err, -EIO);
+    ck_assert_int_eq(fake_requests(fx.fake), 7);
+    if (_i) { /* also by another process */
+        fx_close();
+        fx_open();
+    }
+    ck_assert(!cache_held(fx.cache, &q));
+    ck_assert_int_le(fx_cost(&q), 4 + 1);
+    fx_expect_all(&q);
+}
+END_TEST
+
+START_TEST(a_walk_that_was_cut_off_while_calls_came_is_whole)
+{
+    struct query q = fx_day(0);
+    fx_close();
+    fx.opts.pages_at_once = 1 + _i % 3;
+    fx_open();
+    fake_add_many(fx.fake, 1, 150, TODAY, 60);
+    FAKE_SET(fx.fake, oldest_first, _i % 2);
+    for (int n = 0; n < 3; n++) {
+        FAKE_SET(fx.fake, fail_err, -EIO);
+        FAKE_SET(fx.fake, fail_in, _i % 8 + 1);
+        if (fx_wait(fx_want(&q, UINT64_MAX)).err)
+            fx_settle();
+        fake_add_many(fx.fake, 1000 + 100 * n, _i % 5, TODAY + n * HOUR + 7, 1300);
+        fx_set_now(NOON + (n + 1) * 300);
+    }
+    FAKE_SET(fx.fake, fail_in, 0);
+    fx_set_now(NOON + 2 * DAY);
+    ck_assert_int_eq(fx_ask(&q), 0);
+    fx_expect_all(&q);
+}
+END_TEST
+
+START_TEST(a_host_that_lists_the_oldest_first_is_refreshed_behind_what_is_held)
+{
+    struct query q = fx_day(0);
+    FAKE_SET(fx.fake, oldest_first, true);
+    fake_add_many(fx.fake, 1, 100, TODAY, 60);
+    ck_assert_int_eq(fx_cost(&q), 5);
+    fx_set_now(NOON + HOUR);
+    fake_add_many(fx.fake, 1000, 5, NOON + 60, 60);
+    ck_assert_int_le(fx_cost(&q), 2);
+    fx_expect_all(&q);
+}
+END_TEST
+
 /* --- a store that fails --- */
 
 START_TEST(a_store_that_cannot_be_written_covers_nothing)
@@ -334,6 +393,9 @@ int main(void)
         ONCE(a_listing_that_never_stands_still_is_an_error),
         {a_total_that_is_simply_wrong_is_seen_through, 8},
         ONCE(rows_that_cannot_be_files_count_for_the_walk_and_are_reported),
+        {a_walk_that_was_cut_off_goes_on_where_it_was, 2},
+        {a_walk_that_was_cut_off_while_calls_came_is_whole, 40},
+        ONCE(a_host_that_lists_the_oldest_first_is_refreshed_behind_what_is_held),
         ONCE(a_store_that_cannot_be_written_covers_nothing),
         ONCE(more_than_most_is_refused_after_one_page_and_remembered),
         ONCE(as_many_as_most_are_read),
