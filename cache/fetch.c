@@ -205,7 +205,7 @@ void fetch_take_page(struct cache *c, struct post *p)
     if (p->page && !f->over && f->walk.state == WALK_ASKING) {
         store_page(c, p);
     } else {
-        if (!f->failure.err && p->failure.err)
+        if (!f->failure.err && p->failure.err && f->walk.state == WALK_ASKING)
             f->failure = p->failure;
         walk_lost(&f->walk);
     }
@@ -233,7 +233,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
     } else if (f->walk.state == WALK_BROKEN) {
         if (!f->failure.err)
             failure_set(&f->failure, -EIO, 200,
-                        "the pages and total_count never agreed in %d walks", WALK_PASSES);
+                        "the pages and total_count never agreed in %d walks", f->walk.pass);
         f->over = true;
     }
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&

@@ -109,7 +109,8 @@ static void begin_anew(struct walk *w)
 
 bool walk_wants_count(const struct walk *w, int64_t offset)
 {
-    if (w->look >= 0 || (offset == 0 && w->resumed < 0) || w->end < w->full_end)
+    if (w->look >= 0 || (offset == 0 && w->resumed < 0) || w->end < w->full_end || w->moved ||
+        w->pass > 1)
         return true;
     return w->resumed >= 0 && w->out == 1 && w->next >= w->end;
 }
@@ -202,7 +203,7 @@ int64_t walk_next(struct walk *w)
 
 static void next_pass(struct walk *w)
 {
-    if (w->pass == WALK_PASSES) {
+    if (w->pass >= (w->moved ? WALK_MOVED_PASSES : WALK_PASSES)) {
         w->state = WALK_BROKEN;
         return;
     }
@@ -321,5 +322,6 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
 void walk_lost(struct walk *w)
 {
     w->out--;
-    w->state = WALK_BROKEN;
+    if (w->state == WALK_ASKING)
+        w->state = WALK_BROKEN;
 }

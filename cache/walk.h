@@ -23,7 +23,8 @@
 
 #include "api/query.h"
 
-#define WALK_PASSES 4
+#define WALK_PASSES 4        /* while counts disagree */
+#define WALK_MOVED_PASSES 12 /* while they disagree because calls arrive */
 #define WALK_PAGES_MAX                                                                             \
     250000 /* of one pass: five million calls; more is no window but a mistake                     \
             */
@@ -76,7 +77,9 @@ int walk_resume(struct walk *w, int64_t total, struct slice pages) MUST_CHECK;
  * least one of them, their total. Empty when a resumed walk would make no sense. */
 struct slice walk_done(const struct walk *w, int64_t *ret_total);
 
-/* True when the page that comes next decides, if the calls held are counted. */
+/* True when the page that comes next decides, if the calls held are counted: the first one, those
+ * that should hold what is new, and, once the total has moved, each one, since while calls arrive
+ * all the time no pass ends with the total it began with. */
 bool walk_wants_count(const struct walk *w, int64_t offset);
 void walk_release(struct walk *w);
 
@@ -91,7 +94,7 @@ int64_t walk_next(struct walk *w);
 int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *rows, int n,
               int64_t held) MUST_CHECK;
 
-/* A page that was asked for will not come: the walk is broken. */
+/* A page that was asked for will not come: the walk is broken, unless it was over already. */
 void walk_lost(struct walk *w);
 
 /* The number that stands for a row without a usable id, at its place in the window. */

@@ -73,7 +73,7 @@ def test_nothing_is_lost_or_doubled_while_forty_calls_a_second_arrive(sim_of, mo
     mount = mount_of(sim, ttl=0)
     sim.config(latency_ms=40)  # more than one arrives between any two pages
     least = len(ended(sim, 0)) + 100
-    sim.arrivals(40, late_max_s=3600)
+    sim.arrivals(40, late_max_s=60)
     try:
         while len(ended(sim, 0)) < least:
             before = set(ended(sim, 0)) | set(ended(sim, 1))

@@ -38,7 +38,7 @@ def _held(sim_of, mount_of):
     f"by-date/{OLD[:7]}", "/", "by-date"])
 def test_a_path_is_read_anew_for_one_request(held, path):
     sim, mount = held
-    late = sim.calls(1, f"{OLD} 23:59:59", set={"call_direction": '"inbound"'})[0]
+    late = sim.calls(1, f"{OLD} 23:59:59", set={"call_direction": "inbound"})[0]
     refresh(mount, path)
     assert sim.requests() == 0
     assert f"{late}.json" in mount.ls(OLD) and sim.requests() == 1

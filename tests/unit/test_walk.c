@@ -270,7 +270,7 @@ END_TEST
 
 static int64_t page_bound(int rows_at_most)
 {
-    return WALK_PASSES * (pages_of(rows_at_most) + 3);
+    return WALK_MOVED_PASSES * (pages_of(rows_at_most) + 3);
 }
 
 static struct host gen_host(struct rng *r)
