@@ -26,7 +26,11 @@ static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
         walk_lost(&f->walk);
         return;
     }
-    *p = (struct post){.kind = POST_PAGE, .cache = c, .fetch = f, .offset = offset};
+    *p = (struct post){.kind = POST_PAGE,
+                       .cache = c,
+                       .fetch = f,
+                       .offset = offset,
+                       .others = c->new_calls - f->new_calls};
     c->source->ops->fetch_page(c->source, &f->q, offset, URGENT, on_page, p);
 }
 
@@ -92,7 +96,7 @@ static void begin_writing(struct cache *c)
     c->writing = c->write_error == 0;
 }
 
-static int store_calls(struct cache *c, const struct page *page)
+static int store_calls(struct cache *c, struct fetch *f, const struct page *page)
 {
     enum put put;
     int64_t id;
@@ -100,6 +104,10 @@ static int store_calls(struct cache *c, const struct page *page)
     for (int i = 0; i < page->ncalls && rc == 0; i++) {
         rc = store_put_call(c->store, &page->calls[i], cache_now(c), &put, &id);
         c->changing = c->changing || (rc == 0 && put != PUT_SAME);
+        if (rc == 0 && put == PUT_NEW) {
+            c->new_calls++;
+            f->new_calls++;
+        }
         if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
             c->amended[c->namended++] = id;
     }
@@ -140,11 +148,13 @@ static int note_rows(struct fetch *f, int64_t offset, const struct page *page, i
     return walk_page(&f->walk, offset, page->total, rows, n, held);
 }
 
-/* What is held counts for a walk only when nothing of the page had to be set aside. */
+/* What is held counts for a walk only when nothing of the page had to be set aside, and when no
+ * other fetch has brought calls since it was asked for, which might be newer than the page. */
 static int count_held(struct cache *c, const struct post *p, int64_t *ret)
 {
     *ret = -1;
-    if (p->page->nbad || !walk_wants_count(&p->fetch->walk, p->offset))
+    bool others = c->new_calls - p->fetch->new_calls != p->others;
+    if (others || p->page->nbad || !walk_wants_count(&p->fetch->walk, p->offset))
         return 0;
     return store_count_now(c->store, &p->fetch->q, ret);
 }
@@ -178,7 +188,7 @@ static void store_page(struct cache *c, const struct post *p)
     struct fetch *f = p->fetch;
     int64_t held;
     begin_writing(c);
-    int rc = store_calls(c, p->page);
+    int rc = store_calls(c, f, p->page);
     if (rc == 0)
         rc = count_held(c, p, &held);
     if (rc == 0)

@@ -32,10 +32,11 @@ struct fetch {
     struct query q;     /* as the source is asked */
     int64_t fetched_at; /* the server's clock when it began */
     struct walk walk;
-    uint64_t tick;     /* of the last page stored */
-    int64_t wanted_ms; /* when it last served a want */
-    int64_t most;      /* all that want it give up above that total; 0: some do not */
-    bool over;         /* whole or failed, its wants have been told */
+    uint64_t new_calls; /* that its pages brought */
+    uint64_t tick;      /* of the last page stored */
+    int64_t wanted_ms;  /* when it last served a want */
+    int64_t most;       /* all that want it give up above that total; 0: some do not */
+    bool over;          /* whole or failed, its wants have been told */
     struct failure failure;
     struct span span; /* while whole and not yet committed */
     struct fetch *prev, *next;
@@ -59,6 +60,7 @@ struct post {
     struct cache *cache;
     struct fetch *fetch;
     int64_t offset;
+    uint64_t others; /* new calls that other fetches had brought when the page was asked for */
     struct failure failure;
     struct page *page;
 };
@@ -89,6 +91,7 @@ struct cache {
     struct memo memo;               /* of what is not there, or too much, for a while */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
     int64_t purge_ms;               /* when old calls are looked for again */
+    uint64_t new_calls;             /* that all fetches brought */
     bool oldest_first;              /* how the host was seen to sort */
     int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;

@@ -268,6 +268,8 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         held = -1;
     w->out--;
     w->pages++;
+    if (total > w->most_total)
+        w->most_total = total;
     if (w->state != WALK_ASKING)
         return 0;
     if (w->probe >= 0) {
@@ -276,7 +278,7 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
     }
     w->moved = w->moved || (w->resumed >= 0 && total != w->resumed);
     if (w->look >= 0 || (w->resumed >= 0 && w->moved)) {
-        if (w->look >= 0 && held == total)
+        if (w->look >= 0 && held == total && total == w->most_total)
             w->state = WALK_WHOLE;
         else if (w->out == 0)
             begin_anew(w);
@@ -299,7 +301,7 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         w->last = offset;
     if (w->pass == 1 && mark_done(w, offset) < 0)
         return -ENOMEM;
-    if (held >= 0 && held == total) {
+    if (held >= 0 && held == total && total == w->most_total) {
         w->state = WALK_WHOLE;
         return 0;
     }

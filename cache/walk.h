@@ -34,16 +34,17 @@ enum walk_state { WALK_ASKING, WALK_WHOLE, WALK_BROKEN };
 struct walk {
     int limit; /* rows a full page has */
     enum walk_state state;
-    int pass;         /* from 1 */
-    int64_t total;    /* the newest total_count; -1 before the first page of a pass */
-    bool moved;       /* total_count changed within this pass */
-    int64_t next;     /* offset of the next page to ask for */
-    int64_t end;      /* offsets below are to be asked in this pass */
-    int64_t short_at; /* the lowest page that was not full; INT64_MAX: none */
-    int64_t last;     /* the highest page that had rows; -1: none */
-    int out;          /* pages asked and not yet come */
-    int64_t doubles;  /* rows that came again in this pass */
-    int64_t probe;    /* offset of the page behind all rows; -1 while it is not wanted */
+    int pass;           /* from 1 */
+    int64_t total;      /* the newest total_count; -1 before the first page of a pass */
+    bool moved;         /* total_count changed within this pass */
+    int64_t next;       /* offset of the next page to ask for */
+    int64_t end;        /* offsets below are to be asked in this pass */
+    int64_t short_at;   /* the lowest page that was not full; INT64_MAX: none */
+    int64_t last;       /* the highest page that had rows; -1: none */
+    int out;            /* pages asked and not yet come */
+    int64_t doubles;    /* rows that came again in this pass */
+    int64_t probe;      /* offset of the page behind all rows; -1 while it is not wanted */
+    int64_t most_total; /* the greatest total_count seen */
     int64_t
         full_end;  /* where end goes when the pages that should hold what is new do not suffice */
     int64_t look;  /* offset of the page that is looked at first; -1: none */
@@ -77,9 +78,13 @@ int walk_resume(struct walk *w, int64_t total, struct slice pages) MUST_CHECK;
  * least one of them, their total. Empty when a resumed walk would make no sense. */
 struct slice walk_done(const struct walk *w, int64_t *ret_total);
 
-/* True when the page that comes next decides, if the calls held are counted: the first one, those
+/*
+ * True when the page that comes next decides, if the calls held are counted: the first one, those
  * that should hold what is new, and, once the total has moved, each one, since while calls arrive
- * all the time no pass ends with the total it began with. */
+ * all the time no pass ends with the total it began with. What is held must not have come from an
+ * answer that is newer than this page: the walk sees to that for its own pages (a smaller total
+ * than one seen before decides nothing), the caller for those of other walks.
+ */
 bool walk_wants_count(const struct walk *w, int64_t offset);
 void walk_release(struct walk *w);
 
