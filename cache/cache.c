@@ -211,6 +211,14 @@ void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, str
     missing(c, rule, when, q, out);
 }
 
+struct cache_health cache_health(struct cache *c)
+{
+    pthread_mutex_lock(&c->cover_lock);
+    struct cache_health health = c->health;
+    pthread_mutex_unlock(&c->cover_lock);
+    return health;
+}
+
 void cache_refresh(struct cache *c, const struct query *q)
 {
     struct doubt d = {.q = *q, .seq = atomic_load(&c->last_seq)};

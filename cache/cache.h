@@ -90,6 +90,17 @@ uint64_t cache_changes(struct cache *c);
 /* True when the API filters by something in q that picks few calls out of many. */
 bool cache_selective(struct cache *c, const struct query *q);
 
+/* How the API fares, for people. */
+struct cache_health {
+    int64_t good_at; /* UTC second in which something was last read whole; 0: not since the mount */
+    int64_t failed_at;  /* and in which that last failed */
+    struct failure why; /* of that failure */
+    int64_t
+        stale_since; /* since then what is held has stood in for what could not be read; 0: no */
+};
+
+struct cache_health cache_health(struct cache *c);
+
 /* As store_list() and so on. */
 int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn,
                void *arg) MUST_CHECK;

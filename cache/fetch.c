@@ -222,6 +222,19 @@ void fetch_take_page(struct cache *c, struct post *p)
     page_free(p->page);
 }
 
+static void note_health(struct cache *c, const struct fetch *f)
+{
+    pthread_mutex_lock(&c->cover_lock);
+    if (f->failure.err && f->failure.err != -EAGAIN) {
+        c->health.failed_at = cache_now(c);
+        c->health.why = f->failure;
+    } else if (!f->failure.err) {
+        c->health.good_at = cache_now(c);
+        c->health.stale_since = 0;
+    }
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
 /* What was stored is visible now, or lost: decides each fetch that ended. */
 void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
 {
@@ -246,6 +259,8 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
                         "the pages and total_count never agreed in %d walks", f->walk.pass);
         f->over = true;
     }
+    if (f->over)
+        note_health(c, f);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
         c->opts.report)
         c->opts.report(c->opts.report_arg, &f->q, &f->failure);

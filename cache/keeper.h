@@ -74,8 +74,9 @@ struct cache {
     pthread_t thread;
     bool started;
 
-    pthread_mutex_t cover_lock; /* guards cover */
+    pthread_mutex_t cover_lock; /* guards cover and health */
     struct cover cover;
+    struct cache_health health;
 
     pthread_mutex_t lock; /* guards posts and stop; signalled by wake */
     pthread_cond_t wake;

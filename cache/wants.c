@@ -77,6 +77,10 @@ static void fail(struct cache *c, struct waiting *w, int err)
     CLEANUP_IVSET struct ivset gaps = {0};
     cache_missing_ever(c, c->opts.stale_if_error_s, &w->want.q, &gaps);
     bool stale = gaps.n == 0 && !gaps.failed;
+    pthread_mutex_lock(&c->cover_lock);
+    if (stale && !c->health.stale_since)
+        c->health.stale_since = cache_now(c);
+    pthread_mutex_unlock(&c->cover_lock);
     answer(c, w, stale ? 0 : err, stale);
 }
 

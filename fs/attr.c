@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "fs/control.h"
+
 static void set_times(struct stat *st, int64_t t)
 {
     st->st_mtim.tv_sec = t;
@@ -59,7 +61,7 @@ void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct 
     ret->st_mode = S_IFDIR | (0555 & ~fs->umask);
     ret->st_nlink = 2;
     if (d->kind == FILE_CONTROL) {
-        ret->st_mode = S_IFREG | (0222 & ~fs->umask);
+        ret->st_mode = S_IFREG | ((d->axis == CONTROL_REFRESH ? 0222u : 0444u) & ~fs->umask);
         ret->st_nlink = 1;
     }
 }

@@ -2,9 +2,59 @@
 #include "fs/control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "api/utc.h"
+
 #define PATH_BYTES 4096
+
+static const char *const names[CONTROLS] = {"status", "refresh"};
+
+int control_by_name(const char *name)
+{
+    for (int i = 0; i < CONTROLS; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *control_name(enum control control)
+{
+    return names[control];
+}
+
+static void put_time(struct buf *out, const char *what, int64_t t)
+{
+    char text[UTC_TEXT_MAX];
+    utc_format(t, text);
+    buf_printf(out, "%s %s", what, text);
+}
+
+void control_status(struct fs *fs, struct buf *out)
+{
+    struct cache_health h = cache_health(fs->cache);
+    int64_t calls = 0, bytes = 0;
+    if (cache_totals(fs->cache, &calls, &bytes) < 0)
+        calls = bytes = -1;
+    buf_puts(out, "api: ");
+    if (h.failed_at > h.good_at || (h.failed_at && h.stale_since)) {
+        put_time(out, "failed", h.failed_at);
+        buf_printf(out, ": %s (%s)\n", h.why.detail, failure_remedy(&h.why));
+    } else if (h.good_at) {
+        put_time(out, "answered", h.good_at);
+        buf_puts(out, "\n");
+    } else {
+        buf_puts(out, "not asked for a listing yet\n");
+    }
+    if (h.stale_since) {
+        put_time(out, "listings: stale since", h.stale_since);
+        buf_puts(out, "; what is held is served\n");
+    } else {
+        buf_puts(out, "listings: fresh\n");
+    }
+    buf_printf(out, "held: %" PRId64 " calls, %" PRId64 " bytes\n", calls, bytes);
+}
 
 /* The query of a path; a name in a window is a call, and stands for the window. */
 static int resolve(struct fs *fs, const char *path, struct query *ret)

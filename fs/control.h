@@ -2,12 +2,22 @@
 /*
  * /.cdrfs: what the mount is told. It is not listed in the root.
  *
+ *     status    read: how the API fares, and what is held
  *     refresh   write a path to it: what is held there is read anew at the next access
  */
 #ifndef CDRFS_FS_CONTROL_H
 #define CDRFS_FS_CONTROL_H
 
 #include "fs/fs.h"
+
+enum control { CONTROL_STATUS, CONTROL_REFRESH, CONTROLS };
+
+/* The number of a control file's name, -1 for another; and back. */
+int control_by_name(const char *name);
+const char *control_name(enum control control);
+
+/* Appends the text of status. */
+void control_status(struct fs *fs, struct buf *out);
 
 /*
  * Takes what was written to a control file: paths below the mount, one a line, with or without a

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/utc.h"
+#include "fs/control.h"
 #include "fs/used.h"
 
 void listing_release(struct listing *l)
@@ -101,6 +102,14 @@ static int list_root(const struct dir *d, struct listing *l)
     return rc;
 }
 
+static int list_controls(struct listing *l)
+{
+    int rc = 0;
+    for (int i = 0; i < CONTROLS && rc == 0; i++)
+        rc = add(l, control_name((enum control)i));
+    return rc;
+}
+
 int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
 {
     struct listing l = {0};
@@ -110,7 +119,7 @@ int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
     else if (d->kind == DIR_UUID)
         rc = 0;
     else if (d->kind == DIR_CONTROL)
-        rc = add(&l, "refresh");
+        rc = list_controls(&l);
     else if (d->root)
         rc = list_root(d, &l);
     else

@@ -51,19 +51,38 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
     }
 }
 
-/* The only files that can be written to. */
-static bool is_control(fuse_req_t req, fuse_ino_t node)
+/* Which control file a node is; -1 for all else. */
+static int control_of(fuse_req_t req, fuse_ino_t node)
 {
     struct node_info info;
-    return !(node & (NODE_CALL | NODE_SHOT)) && nodes_get(fs_of(req)->nodes, node, &info) == 0 &&
-           info.dir.kind == FILE_CONTROL;
+    bool control = !(node & (NODE_CALL | NODE_SHOT)) &&
+                   nodes_get(fs_of(req)->nodes, node, &info) == 0 && info.dir.kind == FILE_CONTROL;
+    return control ? info.dir.axis : -1;
+}
+
+/* The only file that can be written to. */
+static bool is_writable(fuse_req_t req, fuse_ino_t node)
+{
+    return control_of(req, node) == CONTROL_REFRESH;
+}
+
+/* Made anew for each read: it is shorter than any buffer a reader uses. */
+static void read_control(fuse_req_t req, int control, size_t size, off_t off)
+{
+    struct buf text = buf_make(4096);
+    if (control == CONTROL_STATUS)
+        control_status(fs_of(req), &text);
+    size_t from = (size_t)off < text.len ? (size_t)off : text.len;
+    size_t n = text.len - from < size ? text.len - from : size;
+    fuse_reply_buf(req, n ? text.p + from : NULL, n);
+    buf_release(&text);
 }
 
 static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-    if (is_control(req, node)) {
-        fi->direct_io = 1;
-        fi->nonseekable = 1;
+    int control = control_of(req, node);
+    fi->direct_io = control >= 0; /* its size is not known before */
+    if (control == CONTROL_REFRESH) {
         fuse_reply_open(req, fi);
         return;
     }
@@ -71,7 +90,7 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
         fuse_reply_err(req, EROFS);
         return;
     }
-    fi->keep_cache = 1;
+    fi->keep_cache = control < 0;
     fuse_reply_open(req, fi);
 }
 
@@ -91,8 +110,9 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
     CLEANUP_FREE char *body = NULL;
     size_t n = 0;
     (void)fi;
-    if (is_control(req, node)) {
-        fuse_reply_buf(req, NULL, 0);
+    int control = control_of(req, node);
+    if (control >= 0) {
+        read_control(req, control, size, off);
         return;
     }
     if (node & NODE_SHOT) {
@@ -128,17 +148,18 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 /* Without default_permissions this is what access(2) says. */
 static void on_access(fuse_req_t req, fuse_ino_t node, int mask)
 {
-    bool control = is_control(req, node);
-    bool file = control || node & (NODE_CALL | NODE_SHOT);
-    fuse_reply_err(req, mask & W_OK && !control ? EROFS : file && mask & X_OK ? EACCES : 0);
+    bool file = control_of(req, node) >= 0 || node & (NODE_CALL | NODE_SHOT);
+    fuse_reply_err(req, mask & W_OK && !is_writable(req, node) ? EROFS
+                        : file && mask & X_OK                  ? EACCES
+                                                               : 0);
 }
 
 static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,
                        struct fuse_file_info *fi)
 {
     (void)st;
-    if (is_control(req, node) && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
-                                           FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME_NOW)))
+    if (is_writable(req, node) && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
+                                            FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME_NOW)))
         on_getattr(req, node, fi); /* a shell's `>` truncates first */
     else
         fuse_reply_err(req, EROFS);
@@ -192,7 +213,7 @@ static void on_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t si
                      struct fuse_file_info *fi)
 {
     (void)off, (void)fi;
-    int rc = is_control(req, node) ? control_write(fs_of(req), buf, size) : -EROFS;
+    int rc = is_writable(req, node) ? control_write(fs_of(req), buf, size) : -EROFS;
     if (rc < 0)
         fuse_reply_err(req, -rc);
     else

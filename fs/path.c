@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/utc.h"
+#include "fs/control.h"
 
 struct dir path_root(void)
 {
@@ -137,12 +138,12 @@ static bool tree_child(const struct dir *parent, const char *name, struct dir *r
 
 static bool control_child(const struct dir *parent, const char *name, struct dir *ret)
 {
-    bool here = parent->kind == DIR_CONTROL
-                    ? strcmp(name, "refresh") == 0
-                    : parent->root && parent->tree == TREE_JSON && strcmp(name, ".cdrfs") == 0;
-    *ret = (struct dir){.kind = parent->kind == DIR_CONTROL ? FILE_CONTROL : DIR_CONTROL,
-                        .q = QUERY_ALL};
-    return here;
+    *ret = (struct dir){.kind = DIR_CONTROL, .q = QUERY_ALL};
+    if (parent->kind != DIR_CONTROL)
+        return parent->root && parent->tree == TREE_JSON && strcmp(name, ".cdrfs") == 0;
+    ret->kind = FILE_CONTROL;
+    ret->axis = control_by_name(name);
+    return ret->axis >= 0;
 }
 
 static int filters_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,

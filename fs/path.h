@@ -35,7 +35,7 @@ struct dir {
     enum dir_kind kind;
     enum tree tree;
     bool root;      /* of its tree */
-    int axis;       /* of DIR_AXIS: index into `axes` */
+    int axis;       /* of DIR_AXIS: index into `axes`; of FILE_CONTROL: which */
     struct query q; /* the conjunction so far; of a window with its interval of end_time */
 };
 

@@ -91,7 +91,7 @@ def test_the_shell_can_write_it(held):
 def test_it_is_there_and_not_listed_in_the_root(held):
     _, mount = held
     assert ".cdrfs" not in os.listdir(mount.path)
-    assert os.listdir(mount / ".cdrfs") == ["refresh"]
+    assert sorted(os.listdir(mount / ".cdrfs")) == ["refresh", "status"]
     mode = os.stat(mount / ".cdrfs" / "refresh").st_mode
     assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o200
     assert error_of(os.unlink, mount / ".cdrfs" / "refresh") == "EROFS"
@@ -113,6 +113,22 @@ def test_readers_keep_the_old_listing_while_the_api_fails(held):
     sim.mend()
     sim.clear_log()
     assert len(mount.ls(OLD)) == 45 and sim.requests() == 1
+
+
+def test_status_says_that_listings_are_stale_and_when_they_no_longer_are(held):
+    sim, mount = held
+    status = mount / ".cdrfs" / "status"
+    assert "api: answered" in status.read_text() and "listings: fresh" in status.read_text()
+    assert "held: 65 calls" in status.read_text()
+    refresh(mount, "/")
+    sim.refuse(404)
+    mount.ls(OLD)
+    text = status.read_text()
+    assert "api: failed" in text and "404" in text and "listings: stale since" in text
+    assert error_of(status.write_text, "x") == "EROFS"
+    sim.mend()
+    mount.ls(OLD)
+    assert "listings: fresh" in status.read_text() and "api: answered" in status.read_text()
 
 
 def test_a_refresh_that_stalls_ends_in_the_old_listing(sim_of, mount_of):
