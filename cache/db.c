@@ -41,7 +41,7 @@ void db_close(struct db *d)
     free(d);
 }
 
-int db_errno(struct db *d)
+static int errno_of(struct db *d)
 {
     switch (sqlite3_errcode(d->sql) & 0xff) {
     case SQLITE_OK:
@@ -61,9 +61,16 @@ int db_errno(struct db *d)
     }
 }
 
+int db_failure(struct db *d)
+{
+    int rc = errno_of(d);
+    return rc < 0 ? rc
+                  : -ENOMEM; /* SQLite knows of no error: it was not asked for want of memory */
+}
+
 int db_exec(struct db *d, const char *sql)
 {
-    return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_errno(d);
+    return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_failure(d);
 }
 
 int db_open(const char *path, bool readonly, struct db **ret)
@@ -74,7 +81,7 @@ int db_open(const char *path, bool readonly, struct db **ret)
     int flags = SQLITE_OPEN_NOMUTEX |
                 (readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (sqlite3_open_v2(path, &d->sql, flags, NULL) != SQLITE_OK) {
-        int rc = d->sql ? db_errno(d) : -ENOMEM;
+        int rc = d->sql ? errno_of(d) : -ENOMEM;
         db_close(d);
         return rc;
     }

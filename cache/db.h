@@ -22,8 +22,8 @@ struct db {
 int db_open(const char *path, bool readonly, struct db **ret) MUST_CHECK;
 void db_close(struct db *d);
 
-/* The errno of what SQLite said last. */
-int db_errno(struct db *d);
+/* The errno of what SQLite said last, after something that failed: never 0. */
+int db_failure(struct db *d);
 
 /* Runs statements without results. */
 int db_exec(struct db *d, const char *sql) MUST_CHECK;

@@ -48,7 +48,7 @@ static int read_number(struct db *d, const char *sql, int64_t *ret)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(d, sql);
     if (!st || sqlite3_step(st) != SQLITE_ROW)
-        return db_errno(d) < 0 ? db_errno(d) : -EIO;
+        return db_failure(d);
     *ret = sqlite3_column_int64(st, 0);
     return 0;
 }

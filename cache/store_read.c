@@ -50,7 +50,7 @@ static int reading_begin(struct reading *r, struct store *s, const char *select,
 static int reading_step(struct reading *r)
 {
     int rc = sqlite3_step(r->st);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_errno(r->db);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_failure(r->db);
 }
 
 static void read_entry(struct reading *r, struct entry *e)

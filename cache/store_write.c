@@ -7,8 +7,15 @@
 #include "api/utc.h"
 #include "cache/store_priv.h"
 
+void store_rollback(struct store *s)
+{
+    if (!sqlite3_get_autocommit(s->writer->sql) && db_exec(s->writer, "ROLLBACK") < 0)
+        return; /* SQLite has rolled back by itself already */
+}
+
 int store_begin(struct store *s)
 {
+    store_rollback(s); /* what an earlier failure may have left open */
     return db_exec(s->writer, "BEGIN IMMEDIATE");
 }
 
@@ -17,19 +24,9 @@ int store_commit(struct store *s)
     return db_exec(s->writer, "COMMIT");
 }
 
-void store_rollback(struct store *s)
-{
-    if (!sqlite3_get_autocommit(s->writer->sql) && db_exec(s->writer, "ROLLBACK") < 0)
-        return; /* SQLite has rolled back by itself already */
-}
-
 static int step_done(struct store *s, sqlite3_stmt *st)
 {
-    if (!st || sqlite3_step(st) != SQLITE_DONE) {
-        int rc = db_errno(s->writer);
-        return rc < 0 ? rc : -EIO;
-    }
-    return 0;
+    return st && sqlite3_step(st) == SQLITE_DONE ? 0 : db_failure(s->writer);
 }
 
 /* Looks for a call of that uuid: its id or 0, and whether its bytes are these. */
@@ -39,13 +36,13 @@ static int find_held(struct store *s, const struct call *c, int64_t *ret_id, boo
         db_stmt(s->writer, "SELECT call.id, bytes FROM call JOIN body USING(id) WHERE uuid = ?");
     *ret_id = 0;
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_text(st, 1, c->uuid, -1, SQLITE_STATIC);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_DONE)
         return 0;
     if (rc != SQLITE_ROW)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     *ret_id = sqlite3_column_int64(st, 0);
     *ret_same = (size_t)sqlite3_column_bytes(st, 1) == c->body.n &&
                 memcmp(sqlite3_column_blob(st, 1), c->body.p, c->body.n) == 0;
@@ -74,7 +71,7 @@ static int write_call(struct store *s, const struct call *c, int64_t id, int64_t
                       : "INSERT INTO call(" CALL_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     int i = 1;
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_text(st, i++, c->uuid, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, i++, utc_day_number(c->num[AXIS_END_TIME]));
     for (int a = 0; a < NUM_AXES; a++)
@@ -95,7 +92,7 @@ static int write_body(struct store *s, const struct call *c, int64_t id)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR REPLACE INTO body(id, bytes) VALUES(?,?)");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_int64(st, 1, id);
     sqlite3_bind_blob(st, 2, c->body.p, (int)c->body.n, SQLITE_STATIC);
     return step_done(s, st);
@@ -106,7 +103,7 @@ static int write_seen(struct store *s, int axis, const char *value)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR IGNORE INTO seen(axis, value) VALUES(?,?)");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_int(st, 1, axis);
     sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
     return step_done(s, st);
@@ -153,7 +150,7 @@ int store_put_span(struct store *s, struct span *span)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES(?,?,?,?)");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     query_filter_key(&span->q, filters);
     sqlite3_bind_text(st, 1, filters, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, span->q.num[AXIS_END_TIME].lo);
@@ -168,7 +165,7 @@ int store_drop_span(struct store *s, int64_t id)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "DELETE FROM span WHERE id = ?");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_int64(st, 1, id);
     return step_done(s, st);
 }
@@ -177,7 +174,7 @@ static int purge_from(struct store *s, const char *sql, int64_t day, int most)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, sql);
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_int64(st, 1, day);
     sqlite3_bind_int(st, 2, most);
     return step_done(s, st);
@@ -212,7 +209,7 @@ int store_put_walked(struct store *s, const struct query *q, int64_t total, stru
                                      " VALUES(?,?,?,?,?)"
                                    : "DELETE FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     bind_walk(st, q);
     if (pages.n) {
         sqlite3_bind_int64(st, 4, total);
@@ -227,7 +224,7 @@ int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(
         s->writer, "SELECT total, pages FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     bind_walk(st, q);
     if (sqlite3_step(st) != SQLITE_ROW)
         return -ENOENT;
@@ -247,7 +244,7 @@ int store_put_fact(struct store *s, const char *name, int64_t value)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR REPLACE INTO fact(name, value) VALUES(?,?)");
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, value);
     return step_done(s, st);
@@ -298,11 +295,11 @@ int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span), 
         db_stmt(s->writer, "SELECT id, filters, lo, hi, fetched_at FROM span");
     int rc;
     if (!st)
-        return db_errno(s->writer);
+        return db_failure(s->writer);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct span span;
         if (read_span(st, &span) == 0 && (rc = fn(arg, &span)) < 0)
             return rc;
     }
-    return rc == SQLITE_DONE ? 0 : db_errno(s->writer);
+    return rc == SQLITE_DONE ? 0 : db_failure(s->writer);
 }
