@@ -179,8 +179,9 @@ bool cache_selective(struct cache *c, const struct query *q)
     return picks;
 }
 
-/* The second that is running now can be asked for, the next one not. */
-bool cache_askable(struct cache *c, const struct query *q, struct query *ret)
+/* What of q's interval can be asked for at all; false when nothing. The second that is running now
+ * can be, the next one not. */
+static bool askable_part(struct cache *c, const struct query *q, struct query *ret)
 {
     *ret = *q;
     query_meet_range(ret, AXIS_END_TIME, (struct range){cache_served_from(c), cache_now(c) + 1});
@@ -191,7 +192,7 @@ static void missing(struct cache *c, struct cover_rule rule, struct cover_when w
                     const struct query *q, struct ivset *out)
 {
     struct query askable;
-    if (!cache_askable(c, q, &askable))
+    if (!askable_part(c, q, &askable))
         return;
     pthread_mutex_lock(&c->cover_lock);
     cover_remainder(&c->cover, rule, when, &askable, out);
@@ -236,7 +237,7 @@ bool cache_known_since(struct cache *c, const struct query *q, uint64_t since)
 {
     CLEANUP_IVSET struct ivset gaps = {0};
     cache_missing(c, c->rule, since, q, &gaps);
-    return gaps.n == 0 && !gaps.failed;
+    return ivset_is_empty(&gaps);
 }
 
 bool cache_known(struct cache *c, const struct query *q)
@@ -249,7 +250,7 @@ static bool known_in(struct cache *c, const struct query *q, int64_t seconds)
     CLEANUP_IVSET struct ivset gaps = {0};
     struct cover_when then = {.now = cache_now(c) + seconds, .after_seq = UINT64_MAX};
     missing(c, c->rule, then, q, &gaps);
-    return gaps.n == 0 && !gaps.failed;
+    return ivset_is_empty(&gaps);
 }
 
 int64_t cache_known_for(struct cache *c, const struct query *q, int64_t most)
@@ -269,7 +270,7 @@ bool cache_held(struct cache *c, const struct query *q)
 {
     CLEANUP_IVSET struct ivset gaps = {0};
     cache_missing_ever(c, INT64_MAX, q, &gaps);
-    return gaps.n == 0 && !gaps.failed;
+    return ivset_is_empty(&gaps);
 }
 
 bool cache_much_missing(struct cache *c, const struct query *q)

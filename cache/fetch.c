@@ -9,14 +9,6 @@
 
 #define GRACE_MS 5000 /* a fetch goes on that long after anybody wanted it */
 
-static void on_page(void *arg, const struct failure *failure, struct page *page)
-{
-    struct post *p = arg;
-    p->failure = *failure;
-    p->page = page;
-    cache_post(p->cache, p);
-}
-
 /* The message is allocated with the request, so that an answer can always be taken. */
 static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
 {
@@ -31,7 +23,7 @@ static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
                        .fetch = f,
                        .offset = offset,
                        .others = c->new_calls - f->new_calls};
-    c->source->ops->fetch_page(c->source, &f->q, offset, URGENT, on_page, p);
+    c->source->ops->fetch_page(c->source, &f->q, offset, URGENT, keeper_on_answer, p);
 }
 
 static void ask_pages(struct cache *c, struct fetch *f)

@@ -20,6 +20,12 @@ void ivset_release(struct ivset *s);
 
 #define CLEANUP_IVSET __attribute__((cleanup(ivset_release)))
 
+/* True when there is no instant in it; a set that ran out of memory does not say so. */
+static inline bool ivset_is_empty(const struct ivset *s)
+{
+    return s->n == 0 && !s->failed;
+}
+
 /* Adds an interval; an empty one changes nothing. */
 void ivset_add(struct ivset *s, struct range r);
 

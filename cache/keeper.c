@@ -5,6 +5,14 @@
 
 #include "api/utc.h"
 
+void keeper_on_answer(void *arg, const struct failure *failure, struct page *page)
+{
+    struct post *p = arg;
+    p->failure = *failure;
+    p->page = page;
+    cache_post(p->cache, p);
+}
+
 void keeper_take(struct cache *c, struct post *p)
 {
     switch (p->kind) {

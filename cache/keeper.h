@@ -128,6 +128,9 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms);
 
 /* keeper.c */
 
+/* A source_fn: its arg is a struct post of kind PAGE or CALL, which it completes and hands over. */
+void keeper_on_answer(void *arg, const struct failure *failure, struct page *page);
+
 /* Takes one message; the batch is finished by keeper_settle(). */
 void keeper_take(struct cache *c, struct post *p);
 
@@ -143,9 +146,6 @@ void keeper_free_fetches(struct cache *c);
 
 /* From any thread: hands a message over. It is freed by the keeper. */
 void cache_post(struct cache *c, struct post *p);
-
-/* What of q's interval can be asked for at all; false when nothing. */
-bool cache_askable(struct cache *c, const struct query *q, struct query *ret);
 
 /* The instants of q that must be asked for; after_seq and rule as in cover.h. Takes cover_lock. */
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,

@@ -26,6 +26,11 @@ void walk_release(struct walk *w)
     w->done = NULL;
 }
 
+static int64_t whole_pages(const struct walk *w, int64_t rows)
+{
+    return (rows + w->limit - 1) / w->limit * w->limit;
+}
+
 void walk_look_first(struct walk *w, int64_t offset)
 {
     w->look = offset;
@@ -78,7 +83,7 @@ int walk_resume(struct walk *w, int64_t total, struct slice pages)
     memcpy(w->done, pages.p, pages.n);
     w->done_bytes = pages.n + 1;
     w->resumed = total;
-    w->end = (total + w->limit - 1) / w->limit * w->limit;
+    w->end = whole_pages(w, total);
     if (w->end < w->limit)
         w->end = w->limit;
     skip_done(w);
@@ -243,11 +248,6 @@ static void judge(struct walk *w, int added)
         w->probe = (int64_t)w->nrows;
     else
         next_pass(w);
-}
-
-static int64_t whole_pages(const struct walk *w, int64_t rows)
-{
-    return (rows + w->limit - 1) / w->limit * w->limit;
 }
 
 /* The first page came. What is held already need not come again: first as many further pages as the

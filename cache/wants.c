@@ -68,7 +68,7 @@ static bool has_nothing_missing(struct cache *c, const struct waiting *w)
 {
     CLEANUP_IVSET struct ivset missing = {0};
     cache_missing(c, c->rule, w->after_seq, &w->want.q, &missing);
-    return missing.n == 0 && !missing.failed;
+    return ivset_is_empty(&missing);
 }
 
 /* While the API fails, what was whole not too long ago is better than nothing. */
@@ -76,7 +76,7 @@ static void fail(struct cache *c, struct waiting *w, int err)
 {
     CLEANUP_IVSET struct ivset gaps = {0};
     cache_missing_ever(c, c->opts.stale_if_error_s, &w->want.q, &gaps);
-    bool stale = gaps.n == 0 && !gaps.failed;
+    bool stale = ivset_is_empty(&gaps);
     pthread_mutex_lock(&c->cover_lock);
     if (stale && !c->health.stale_since)
         c->health.stale_since = cache_now(c);
@@ -110,14 +110,6 @@ static bool is_remembered(struct cache *c, const struct waiting *w, int64_t now_
     return memo_has(&c->memo, key, now_ms);
 }
 
-static void on_call(void *arg, const struct failure *failure, struct page *page)
-{
-    struct post *p = arg;
-    p->failure = *failure;
-    p->page = page;
-    cache_post(p->cache, p);
-}
-
 static void ask_call(struct cache *c, struct waiting *w)
 {
     struct waiting *other;
@@ -133,7 +125,7 @@ static void ask_call(struct cache *c, struct waiting *w)
     p->kind = POST_CALL;
     p->cache = c;
     memcpy(p->want.uuid, w->want.uuid, sizeof(p->want.uuid));
-    c->source->ops->fetch_call(c->source, p->want.uuid, on_call, p);
+    c->source->ops->fetch_call(c->source, p->want.uuid, keeper_on_answer, p);
 }
 
 /* From here on w wants the second in which its call ended. */
