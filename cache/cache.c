@@ -205,6 +205,13 @@ void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
     missing(c, rule, (struct cover_when){.now = cache_now(c), .after_seq = after_seq}, q, out);
 }
 
+void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query *q,
+                         struct ivset *out)
+{
+    struct cover_when when = {.now = cache_now(c), .after_seq = after_seq, .only_later = true};
+    missing(c, c->rule, when, q, out);
+}
+
 void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out)
 {
     struct cover_rule rule = {.ttl = ttl, .settle = c->rule.settle};

@@ -85,6 +85,8 @@ static void add_undoubted(const struct cover *c, const struct span *s, struct ra
 static void add_span(const struct cover *c, const struct span *s, struct range r,
                      struct cover_when when, struct ivset *out)
 {
+    if (when.only_later && s->seq <= when.after_seq)
+        return;
     if (when.undoubting || !c->ndoubts)
         ivset_add(out, r);
     else

@@ -46,6 +46,7 @@ struct cover {
 struct cover_when {
     int64_t now;
     uint64_t after_seq; /* spans with a greater seq count whole; UINT64_MAX: none does */
+    bool only_later;    /* no other span counts at all */
     bool undoubting;    /* doubts do not count */
 };
 

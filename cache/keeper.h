@@ -151,6 +151,11 @@ void cache_post(struct cache *c, struct post *p);
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
                    const struct query *q, struct ivset *out);
 
+/* The same, when only walks after that one count: what was read before is known to lack something.
+ */
+void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query *q,
+                         struct ivset *out);
+
 /* The same of what was ever held, or not longer ago than ttl: doubts and freshness do not count. */
 void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out);
 

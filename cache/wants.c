@@ -64,10 +64,20 @@ void wants_cancel(struct cache *c, uint64_t id)
             answer(c, w, -EINTR, false);
 }
 
+/* What must be asked for. The call that the API says is there was in nothing that was read before.
+ */
+static void find_missing(struct cache *c, const struct waiting *w, struct ivset *out)
+{
+    if (w->call == CALL_THERE)
+        cache_missing_later(c, w->after_seq, &w->want.q, out);
+    else
+        cache_missing(c, c->rule, w->after_seq, &w->want.q, out);
+}
+
 static bool has_nothing_missing(struct cache *c, const struct waiting *w)
 {
     CLEANUP_IVSET struct ivset missing = {0};
-    cache_missing(c, c->rule, w->after_seq, &w->want.q, &missing);
+    find_missing(c, w, &missing);
     return ivset_is_empty(&missing);
 }
 
@@ -129,10 +139,11 @@ static void ask_call(struct cache *c, struct waiting *w)
 }
 
 /* From here on w wants the second in which its call ended. */
-static void narrow_to(struct waiting *w, const struct call *call)
+static void narrow_to(struct cache *c, struct waiting *w, const struct call *call)
 {
     int64_t end = call->num[AXIS_END_TIME];
     w->call = CALL_THERE;
+    w->after_seq = c->last_seq;
     w->want.q = QUERY_ALL;
     w->want.q.num[AXIS_END_TIME] = (struct range){end, end + 1};
 }
@@ -150,7 +161,7 @@ static void tell_call(struct cache *c, struct waiting *w, const struct post *p)
     } else if (!query_match(&w->want.q, call)) {
         answer(c, w, 0, true);
     } else {
-        narrow_to(w, call);
+        narrow_to(c, w, call);
     }
 }
 
@@ -207,7 +218,7 @@ static void plan(struct cache *c, struct waiting *w)
     struct fetch *f;
     int under_way = 0;
     bool one_after_another = *w->want.uuid && w->call == CALL_UNASKED;
-    cache_missing(c, c->rule, w->after_seq, &w->want.q, &missing);
+    find_missing(c, w, &missing);
     if (one_after_another)
         keep_newest_day(&missing);
     DL_FOREACH (c->fetches, f) {

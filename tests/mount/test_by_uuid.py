@@ -204,6 +204,18 @@ def test_an_unknown_name_in_a_day_that_is_not_held_is_absent(made):
 # --- legacy, which has no answer for one call ---
 
 
+def test_a_late_call_of_a_day_held_for_final_is_found(sim_of, mount_of):
+    sim = sim_of({day(6): 45})
+    mount = mount_of(sim)
+    mount.ls(day(6))
+    uuid = sim.calls(1, f"{day(6)} 10:00:00")[0]
+    row = next(r for r in sim.oracle(day(6)) if r["call_uuid"] == uuid)
+    sim.clear_log()
+    assert (mount / f"by-uuid/{uuid}.json").read_bytes() == contents(row)
+    assert sim.requests() == 2
+    assert mount.ls(day(6)) == sim.names(day(6)) and sim.requests() == 2
+
+
 def test_legacy_looks_through_the_days_newest_first(sim_of, mount_of):
     sim = sim_of({day(ago): 25 for ago in range(1, 9)})
     mount = mount_of(sim, dialect="legacy", ttl="1h")
