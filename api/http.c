@@ -11,6 +11,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "api/breaker.h"
 #include "api/pace.h"
 #include "api/page.h"
 #include "cdrfs_version.h"
@@ -18,6 +19,7 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define NO_PROGRESS_S 15L
 #define POLL_MOST_MS 60000
+#define REFUSED_RETRY_MS 1000
 
 struct job {
     char *url;
@@ -25,6 +27,8 @@ struct job {
     http_done_fn *done;
     void *arg;
     int attempt;
+    bool refused; /* by a 401 or 403, once */
+    bool probe;   /* leaves although requests are held back */
     int64_t not_before_ms;
     struct buf body;
     bool too_large;
@@ -38,7 +42,7 @@ struct job {
 struct http {
     pthread_t thread;
     CURLM *multi;
-    char *auth_id, *token;
+    char *auth_id, *token, *ca_file;
     int connections;
     long timeout_ms;
 
@@ -52,8 +56,9 @@ struct http {
     struct job *running;
     int nrunning;
     uint32_t noise;
-    int64_t closed_until_ms; /* after a 401 or 403 */
-    struct failure closed_by;
+    struct breaker breaker;
+    char *probe_url; /* of the request given up last */
+    bool proven;     /* these credentials were accepted once */
 
     atomic_uint_least64_t sent, retries, failed, bytes;
 };
@@ -72,18 +77,13 @@ static void job_free(struct job *j)
     free(j);
 }
 
-static void finish(struct http *h, struct job *j, const struct http_answer *a)
-{
-    if (a->failure.err)
-        atomic_fetch_add(&h->failed, 1);
-    j->done(j->arg, a);
-    job_free(j);
-}
-
 static void finish_failed(struct http *h, struct job *j, const struct failure *f)
 {
-    struct http_answer a = {.failure = *f};
-    finish(h, j, &a);
+    atomic_fetch_add(&h->failed, 1);
+    if (j->probe)
+        breaker_failed(&h->breaker, f, now_ms());
+    j->done(j->arg, &(struct http_answer){.failure = *f});
+    job_free(j);
 }
 
 static void cancel_all(struct http *h, struct job **list)
@@ -179,6 +179,8 @@ static CURL *make_easy(struct http *h, struct job *j)
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, j);
     curl_easy_setopt(e, CURLOPT_PRIVATE, j);
+    if (h->ca_file)
+        curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
     if (tls)
         curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
     else
@@ -260,15 +262,48 @@ static void learn(struct http *h, const struct failure *f)
         pace_slow_down(&h->pace);
     else if (!f->err)
         pace_speed_up(&h->pace);
-    if (f->err == -EACCES) {
-        h->closed_until_ms = now_ms() + AUTH_PAUSE_MS;
-        h->closed_by = *f;
+    h->proven = h->proven || !f->err;
+}
+
+/* Milliseconds until a request that failed is made again, -1 when that was the last attempt. */
+static int64_t retry_in(struct http *h, struct job *j, const struct failure *f)
+{
+    if (f->err == -ENOMEM || breaker_is_open(&h->breaker))
+        return -1;
+    h->noise = h->noise * 1664525u + 1013904223u;
+    if (f->err != -EACCES)
+        return retry_delay_ms(j->attempt, j->retry_after_s, f->http == 429, h->noise >> 8);
+    bool first = h->proven && !j->refused;
+    j->refused = true;
+    return first ? REFUSED_RETRY_MS : -1;
+}
+
+static void make_again(struct http *h, struct job *j, int64_t wait)
+{
+    atomic_fetch_add(&h->retries, 1);
+    j->not_before_ms = now_ms() + wait;
+    DL_PREPEND(h->waiting[j->urgency], j);
+}
+
+/* Tells the breaker how a request ended. */
+static void note_end(struct http *h, struct job *j, const struct failure *f)
+{
+    bool answered = !f->err || f->http == 400 || f->http == 404;
+    if (answered) {
+        breaker_good(&h->breaker);
+    } else if (f->err != -ENOMEM || j->probe) {
+        breaker_failed(&h->breaker, f, now_ms());
+        free(h->probe_url);
+        h->probe_url = j->url;
+        j->url = NULL;
     }
 }
 
-static bool final_failure(const struct failure *f)
+/* True when an answer of that status is for the one who asked to judge, and not just a failure. */
+static bool is_answer(const struct failure *f)
 {
-    return f->err == -EBADMSG || f->err == -ENOMEM;
+    return f->err != -EACCES && f->err != -ENOMEM && f->http && f->http != 408 && f->http != 429 &&
+           f->http < 500;
 }
 
 static void complete(struct http *h, struct job *j, CURLcode rc)
@@ -281,21 +316,24 @@ static void complete(struct http *h, struct job *j, CURLcode rc)
     DL_DELETE(h->running, j);
     h->nrunning--;
     learn(h, &a.failure);
-    if (a.failure.err && !final_failure(&a.failure)) {
-        h->noise = h->noise * 1664525u + 1013904223u;
-        int64_t wait = retry_delay_ms(j->attempt, a.failure.http, j->retry_after_s, h->noise >> 8);
-        if (wait >= 0) {
-            atomic_fetch_add(&h->retries, 1);
-            j->not_before_ms = now_ms() + wait;
-            DL_PREPEND(h->waiting[j->urgency], j);
-            return;
-        }
+    bool failed = a.failure.err && !is_answer(&a.failure);
+    int64_t wait = retry_in(h, j, &a.failure);
+    if (failed && wait >= 0) {
+        make_again(h, j, wait);
+        return;
     }
     atomic_fetch_add(&h->bytes, j->body.len);
     a.failure.date = j->date;
     a.body = j->body.p ? j->body.p : "";
     a.n = j->body.len;
-    finish(h, j, &a);
+    a.may_again = wait >= 0;
+    if (j->done(j->arg, &a) && a.may_again) {
+        make_again(h, j, wait);
+        return;
+    }
+    atomic_fetch_add(&h->failed, a.failure.err != 0);
+    note_end(h, j, &a.failure);
+    job_free(j);
 }
 
 static void take_incoming(struct http *h)
@@ -311,13 +349,34 @@ static void take_incoming(struct http *h)
     }
 }
 
-/* The next job that may start now; otherwise lowers *wait to the time until one may. */
+static bool on_probe(void *arg, const struct http_answer *answer)
+{
+    (void)arg, (void)answer; /* the breaker sees how it ends */
+    return false;
+}
+
+/* Asks anew what was given up last; who waited for that has been told already. */
+static void probe(struct http *h)
+{
+    struct job *j = h->probe_url ? calloc(1, sizeof(*j)) : NULL;
+    if (!j) {
+        breaker_failed(&h->breaker, &(struct failure){.err = -ENOMEM}, now_ms());
+        return;
+    }
+    *j = (struct job){.url = h->probe_url, .urgency = URGENT, .done = on_probe, .probe = true};
+    h->probe_url = NULL;
+    DL_PREPEND(h->waiting[URGENT], j);
+}
+
+/* The next job that may start now; otherwise lowers *wait to the time until one may. While requests
+ * are held back, nobody waits for another attempt. */
 static struct job *next_job(struct http *h, int64_t now, int64_t *wait)
 {
+    bool closed = h->breaker.state == BREAKER_CLOSED;
     for (int u = 0; u < URGENCIES; u++) {
         struct job *j;
         DL_FOREACH (h->waiting[u], j) {
-            if (j->not_before_ms <= now)
+            if (j->not_before_ms <= now || !closed)
                 return j;
             if (j->not_before_ms - now < *wait)
                 *wait = j->not_before_ms - now;
@@ -326,17 +385,34 @@ static struct job *next_job(struct http *h, int64_t now, int64_t *wait)
     return NULL;
 }
 
+/* True when j had to be held back, and is gone. */
+static bool held_back(struct http *h, struct job *j, int64_t now)
+{
+    struct failure f;
+    if (j->probe)
+        return false;
+    if (!breaker_holds(&h->breaker, now)) {
+        j->probe = breaker_is_open(&h->breaker);
+        return false;
+    }
+    breaker_failure(&h->breaker, &f);
+    DL_DELETE(h->waiting[j->urgency], j);
+    finish_failed(h, j, &f);
+    return true;
+}
+
 /* Starts what may start; returns the milliseconds until more may. */
 static int64_t start_ready(struct http *h)
 {
-    int64_t wait = POLL_MOST_MS, now = now_ms();
+    int64_t now = now_ms(), wait = breaker_probe_in(&h->breaker, now);
     struct job *j;
+    if (wait > POLL_MOST_MS)
+        wait = POLL_MOST_MS;
+    if (breaker_wants_probe(&h->breaker, now))
+        probe(h);
     while ((j = next_job(h, now, &wait))) {
-        if (now < h->closed_until_ms) {
-            DL_DELETE(h->waiting[j->urgency], j);
-            finish_failed(h, j, &h->closed_by);
+        if (held_back(h, j, now))
             continue;
-        }
         if (h->nrunning >= h->connections)
             return POLL_MOST_MS;
         int64_t pause = pace_take(&h->pace, now);
@@ -400,6 +476,8 @@ static void release(struct http *h)
         explicit_bzero(h->token, strlen(h->token));
     free(h->token);
     free(h->auth_id);
+    free(h->ca_file);
+    free(h->probe_url);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }
@@ -415,8 +493,10 @@ int http_create(const struct http_opts *o, struct http **ret)
     h->noise = (uint32_t)now_ms() ^ (uint32_t)(uintptr_t)h;
     h->auth_id = strdup(o->auth_id);
     h->token = strdup(o->token);
+    h->ca_file = o->ca_file ? strdup(o->ca_file) : NULL;
     h->multi = curl_multi_init();
-    if (!h->auth_id || !h->token || !h->multi || pace_init(&h->pace, o->rate, now_ms()) < 0) {
+    bool copied = h->auth_id && h->token && (h->ca_file || !o->ca_file);
+    if (!copied || !h->multi || pace_init(&h->pace, o->rate, now_ms()) < 0) {
         release(h);
         return -ENOMEM;
     }

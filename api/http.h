@@ -2,13 +2,16 @@
 /*
  * The one thread that talks to the network, and the only code that knows curl.
  *
- * http_get() may be called from any thread and never waits. Each request ends in exactly one call
- * of its `done`, on the network thread: after retries, with the body of a 200, or with a failure.
- * `done` must be quick and must not call http_destroy().
+ * http_get() may be called from any thread and never waits. Each request ends in one call of its
+ * `done`, on the network thread: after retries, with the body of a 200, or with a failure. A `done`
+ * that finds the answer to make no sense may have the request made again. It must be quick and must
+ * not call http_destroy().
  *
  * Requests wait in two queues: what a person waits for goes before what is read ahead. At most
- * `connections` are under way, and none leaves faster than `rate` (pace.h). After a 401 or 403 all
- * requests fail at once, without being sent, for AUTH_PAUSE_MS (API.md trap 35).
+ * `connections` are under way, and none leaves faster than `rate` (pace.h). After a 401 or 403, and
+ * while the API fails again and again, all requests fail at once, without being sent (breaker.h). A
+ * 401 or 403 that comes after a good answer is first asked again, once: it may be a passing fault
+ * of the API's (API.md trap 35).
  *
  * The token is held by curl and in this module's memory, is sent to the configured host only, and
  * appears in no failure.
@@ -18,25 +21,26 @@
 
 #include "api/failure.h"
 
-#define AUTH_PAUSE_MS 30000
-
 enum urgency { URGENT, AHEAD, URGENCIES };
 
 struct http_opts {
     const char *auth_id;
     const char *token;
-    double rate;        /* requests a second */
-    int connections;    /* under way at once */
-    int64_t timeout_ms; /* of one transfer */
+    double rate;         /* requests a second */
+    int connections;     /* under way at once */
+    int64_t timeout_ms;  /* of one transfer */
+    const char *ca_file; /* certificates to trust instead of the system's; NULL: the system's */
 };
 
 struct http_answer {
     struct failure failure; /* err 0: a 200 arrived whole; the date is set either way */
     const char *body;       /* valid during the call only */
     size_t n;
+    bool may_again; /* the function may return true */
 };
 
-typedef void http_done_fn(void *arg, const struct http_answer *answer);
+/* Returns true to have the request made again, after a pause; the function is then called again. */
+typedef bool http_done_fn(void *arg, const struct http_answer *answer);
 
 /* Counters since the start; a consistent enough picture for people. */
 struct http_stats {

@@ -71,15 +71,14 @@ void pace_speed_up(struct pace *p)
     p->factor = fmin(1, p->factor + 0.01);
 }
 
-int64_t retry_delay_ms(int attempt, int http, int retry_after_s, uint32_t noise)
+int64_t retry_delay_ms(int attempt, int retry_after_s, bool pushed, uint32_t noise)
 {
-    bool worth_it = http == 0 || http == 408 || http == 429 || http >= 500;
-    if (!worth_it || attempt >= RETRY_ATTEMPTS)
+    if (attempt >= RETRY_ATTEMPTS)
         return -1;
     if (retry_after_s >= 0)
         return retry_after_s < RETRY_AFTER_MOST_S ? retry_after_s * 1000 : -1;
     int64_t base = (int64_t)RETRY_FIRST_MS << (attempt - 1);
-    if (http == 429)
+    if (pushed)
         base *= 4;
     return base + noise % (uint32_t)base;
 }

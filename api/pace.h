@@ -40,10 +40,10 @@ void pace_slow_down(struct pace *p);
 void pace_speed_up(struct pace *p);
 
 /*
- * Milliseconds to wait before attempt + 1 (attempts count from 1), or -1 when this is final.
- * http is 0 for a failure of the transport; retry_after_s is -1 when the server named none; noise
- * is any random number.
+ * Milliseconds to wait before attempt + 1 (attempts count from 1), or -1 when this was the last, or
+ * the server wants a longer pause than anybody waits for. retry_after_s is -1 when it named none;
+ * pushed: it said that there are too many requests; noise is any random number.
  */
-int64_t retry_delay_ms(int attempt, int http, int retry_after_s, uint32_t noise);
+int64_t retry_delay_ms(int attempt, int retry_after_s, bool pushed, uint32_t noise);
 
 #endif

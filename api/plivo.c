@@ -63,22 +63,36 @@ static void learn_refusal(const struct ask *ask, struct failure *f)
         known ? "" : "a filter is refused, and evaluated here from now on: ", known ? "" : message);
 }
 
-static void on_answer(void *arg, const struct http_answer *a)
+/* What an answer means: a page, or a failure. -EAGAIN: put anew, wider. */
+static struct page *read_answer(const struct ask *ask, const struct http_answer *a,
+                                struct failure *f)
+{
+    struct page *page = NULL;
+    int rc = f->err;
+    if (rc == 0)
+        rc = ask->one_call ? page_decode_call(a->body, a->n, &page, f)
+                           : page_decode(a->body, a->n, &page, f);
+    else if (ask->one_call && f->http == 404)
+        f->err = -ENOENT;
+    else if (f->http == 400)
+        learn_refusal(ask, f);
+    return rc == 0 ? page : NULL;
+}
+
+/* An answer that makes no sense may be a passing fault of something in between, so it is asked for
+ * again. */
+static bool on_answer(void *arg, const struct http_answer *a)
 {
     struct ask *ask = arg;
     struct failure f = a->failure;
-    struct page *page = NULL;
-    int rc = f.err;
-    if (rc == 0)
-        rc = ask->one_call ? page_decode_call(a->body, a->n, &page, &f)
-                           : page_decode(a->body, a->n, &page, &f);
-    else if (ask->one_call && f.http == 404)
-        f.err = -ENOENT;
-    else if (f.http == 400)
-        learn_refusal(ask, &f);
+    struct page *page = read_answer(ask, a, &f);
+    bool final = !f.err || f.err == -ENOENT || f.err == -EAGAIN || f.err == -ENOMEM;
+    if (!final && a->may_again)
+        return true;
     f.date = a->failure.date;
     ask->done(ask->arg, &f, page);
     free(ask);
+    return false;
 }
 
 static void send_ask(struct plivo *p, struct buf *url, enum urgency u, struct ask model)

@@ -154,9 +154,9 @@ static void on_report(void *arg, const struct query *q, const struct failure *f)
     const struct fs *fs = arg;
     char filters[QUERY_KEY_MAX];
     query_filter_key(q, filters);
-    log_line(fs->log, LOG_LEVEL_WARNING, "%s: %s%s%s%s%s (%s)", strerror(-f->err), f->detail,
-             *filters ? ", asking for " : "", filters, *f->api_id ? ", api_id " : "", f->api_id,
-             failure_remedy(f));
+    log_line(fs->log, f->repeated ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s: %s%s%s%s%s (%s)",
+             strerror(-f->err), f->detail, *filters ? ", asking for " : "", filters,
+             *f->api_id ? ", api_id " : "", f->api_id, failure_remedy(f));
 }
 
 static int console_east(int64_t t)
@@ -213,6 +213,7 @@ static int make_source(const struct options *o, const struct account *a, struct 
                                     .token = a->token,
                                     .rate = o->rate,
                                     .connections = (int)o->connections,
+                                    .ca_file = getenv("SSL_CERT_FILE"),
                                     .timeout_ms = o->deadline * 1000}};
     rc = plivo_create(&p, ret);
     if (rc < 0)
