@@ -89,3 +89,16 @@ void ivset_add_common(struct ivset *out, const struct ivset *a, const struct ivs
             j++;
     }
 }
+
+void ivset_bridge(struct ivset *s, int64_t longest)
+{
+    size_t kept = 0;
+    for (size_t i = 1; i < s->n; i++) {
+        if (s->v[i].lo <= s->v[kept].hi + longest)
+            s->v[kept].hi = s->v[i].hi;
+        else
+            s->v[++kept] = s->v[i];
+    }
+    if (s->n)
+        s->n = kept + 1;
+}

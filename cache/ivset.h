@@ -32,6 +32,9 @@ void ivset_add(struct ivset *s, struct range r);
 /* Removes an interval. */
 void ivset_cut(struct ivset *s, struct range r);
 
+/* Closes gaps between intervals that are no longer than that. */
+void ivset_bridge(struct ivset *s, int64_t longest);
+
 /* Adds to out all instants that are in a and in b. */
 void ivset_add_common(struct ivset *out, const struct ivset *a, const struct ivset *b);
 

@@ -47,7 +47,7 @@ struct waiting {
     int64_t deadline_ms;
     uint64_t after_seq; /* later walks count as fresh however short the ttl is */
     int rounds;
-    enum { CALL_UNASKED, CALL_ASKED, CALL_THERE } call; /* of a want with a uuid */
+    enum { CALL_UNASKED, CALL_IN_WINDOW, CALL_ASKED, CALL_THERE } call; /* of a want with a uuid */
     struct waiting *prev, *next;
 };
 
@@ -90,6 +90,7 @@ struct cache {
     struct fetch *fetches;
     struct waiting *waitings;
     struct memo memo;               /* of what is not there, or too much, for a while */
+    struct memo windows;            /* in which calls were asked for one by one */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
     int64_t purge_ms;               /* when old calls are looked for again */
     uint64_t new_calls;             /* that all fetches brought */

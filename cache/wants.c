@@ -5,8 +5,11 @@
  * A want for one call by its uuid asks the API for that call where it can. That answer says whether
  * and when; the call itself is then read from the list, from the second it ended in, so that
  * contents never differ by origin. Where it cannot be asked for, days are read, the newest first.
+ * Whoever asks for one call after another of the same window is better served by all of it: at the
+ * third it is read whole if it is not too large for that, and again and again at twice as many.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
@@ -14,8 +17,12 @@
 #include "api/utc.h"
 #include "cache/keeper.h"
 
-#define FETCHES_MAX 64 /* under way at once; wants beyond wait for a place */
-#define ROUNDS_MAX 128 /* plans made for one want before it is given up */
+#define FETCHES_MAX 64         /* under way at once; wants beyond wait for a place */
+#define ROUNDS_MAX 128         /* plans made for one want before it is given up */
+#define WINDOW_AFTER 3         /* calls asked for one by one before their window is read */
+#define WINDOW_WORTH 80        /* calls a window may have for each of them: four pages */
+#define WINDOW_MEMORY_MS 60000 /* for how long they are counted */
+#define BRIDGE_S 60            /* so little is read again rather than asked for in two parts */
 #define REFRESH_S 3600 /* so old a wider reading may be to be refreshed instead of a narrow one */
 
 static bool serves(const struct fetch *f, const struct waiting *w)
@@ -138,6 +145,24 @@ static void ask_call(struct cache *c, struct waiting *w)
     c->source->ops->fetch_call(c->source, p->want.uuid, keeper_on_answer, p);
 }
 
+/* How many calls w's window may have to be read whole instead of asking for w's call; 0: none. */
+static int64_t window_worth(struct cache *c, const struct waiting *w, int64_t now_ms)
+{
+    char filters[QUERY_KEY_MAX], key[QUERY_KEY_MAX];
+    struct range r = w->want.q.num[AXIS_END_TIME];
+    if (r.lo == INT64_MIN || r.hi == INT64_MAX)
+        return 0;
+    query_filter_key(&w->want.q, filters);
+    int n = snprintf(key, sizeof(key), "%" PRId64 " %" PRId64 " %s", r.lo, r.hi, filters);
+    if (n < 0 || (size_t)n >= sizeof(key))
+        return 0;
+    int times = memo_count(&c->windows, key, now_ms, now_ms + WINDOW_MEMORY_MS);
+    for (int at = WINDOW_AFTER; at <= times; at *= 2)
+        if (at == times)
+            return (int64_t)times * WINDOW_WORTH;
+    return 0;
+}
+
 /* From here on w wants the second in which its call ended. */
 static void narrow_to(struct cache *c, struct waiting *w, const struct call *call)
 {
@@ -219,6 +244,7 @@ static void plan(struct cache *c, struct waiting *w)
     int under_way = 0;
     bool one_after_another = *w->want.uuid && w->call == CALL_UNASKED;
     find_missing(c, w, &missing);
+    ivset_bridge(&missing, BRIDGE_S);
     if (one_after_another)
         keep_newest_day(&missing);
     DL_FOREACH (c->fetches, f) {
@@ -256,7 +282,10 @@ static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
 {
     bool progress = false;
     int err = look_at_fetches(c, w, now_ms, &progress);
-    if (err == -E2BIG) {
+    if (err == -E2BIG && w->call == CALL_IN_WINDOW) {
+        w->want.most = 0;
+        ask_call(c, w);
+    } else if (err == -E2BIG) {
         remember(c, w);
         answer(c, w, err, false);
     } else if (err) {
@@ -283,7 +312,12 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
     } else if (w->call == CALL_UNASKED && is_remembered(c, w, now_ms)) {
         answer(c, w, w->want.most ? -E2BIG : 0, !w->want.most);
     } else if (asks && w->call == CALL_UNASKED) {
-        ask_call(c, w);
+        w->want.most = window_worth(c, w, now_ms);
+        w->call = CALL_IN_WINDOW;
+        if (w->want.most)
+            attend_window(c, w, now_ms);
+        else
+            ask_call(c, w);
     } else if (w->call == CALL_ASKED) {
         if (now_ms >= w->deadline_ms)
             answer(c, w, -ETIMEDOUT, false);

@@ -265,3 +265,47 @@ def test_legacy_reads_the_day_for_a_name_in_it(sim_of, mount_of):
     assert (mount.day(OLD) / f"{row['call_uuid']}.json").read_bytes() == contents(row)
     assert error_of(os.stat, mount.day(OTHER) / f"{row['call_uuid']}.json") == "ENOENT"
     assert sim.requests() <= 6
+
+
+# --- one after another ---
+
+
+def absent(n):
+    return f"absent-{n:08}.json"
+
+
+def test_a_day_of_which_call_after_call_is_looked_up_is_read_whole(made):
+    """Two calls at two requests each, then the eleven pages of the day."""
+    sim, mount, _ = made
+    for name in sim.names(OLD)[:60]:
+        assert (mount.day(OLD) / name).read_bytes()
+    assert sim.requests() == 4 + 11
+    assert mount.ls(OLD) == sim.names(OLD) and sim.requests() == 4 + 11
+
+
+def test_absent_names_of_a_cold_day_cost_no_more_than_the_day(made):
+    sim, mount, _ = made
+    for n in range(500):
+        assert error_of(os.stat, mount.day(OLD) / absent(n)) == "ENOENT"
+    assert sim.requests() == 2 + 11
+
+
+def test_a_large_day_is_read_whole_only_when_that_many_calls_are_looked_up(sim_of, mount_of):
+    """At the third, sixth, twelfth look-up four pages for each are thought worth it; 407 calls are
+    at the sixth, after one page has told at the third that they are too many."""
+    sim = sim_of({OLD: 407})
+    mount = mount_of(sim, ttl="1h")
+    for n in range(5):
+        assert error_of(os.stat, mount.day(OLD) / absent(n)) == "ENOENT"
+    assert sim.requests() == 5 + 1
+    for n in range(5, 100):
+        assert error_of(os.stat, mount.day(OLD) / absent(n)) == "ENOENT"
+    assert 5 + 1 + 20 <= sim.requests() <= 5 + 1 + 21
+
+
+def test_every_call_of_every_day_looked_up_costs_less_than_the_days(made):
+    sim, mount, _ = made
+    for name in (OLD, OTHER):
+        for file in sim.names(name):
+            os.stat(mount.day(name) / file)
+    assert sim.requests() == 2 * 4 + 11 + 3

@@ -164,6 +164,23 @@ START_TEST(many_intervals_are_kept_in_order)
 }
 END_TEST
 
+START_TEST(short_gaps_are_bridged_and_long_ones_stay)
+{
+    CLEANUP_IVSET struct ivset s = {0};
+    ivset_bridge(&s, 60);
+    check_set(&s, NULL, 0);
+    ivset_add(&s, (struct range){INT64_MIN, 10});
+    ivset_add(&s, (struct range){70, 80});
+    ivset_add(&s, (struct range){141, 150});
+    ivset_add(&s, (struct range){151, 160});
+    ivset_add(&s, (struct range){300, INT64_MAX});
+    ivset_bridge(&s, 60);
+    check_set(&s, (struct range[]){{INT64_MIN, 80}, {141, 160}, {300, INT64_MAX}}, 3);
+    ivset_bridge(&s, 1000);
+    check_set(&s, (struct range[]){{INT64_MIN, INT64_MAX}}, 1);
+}
+END_TEST
+
 START_TEST(a_set_that_ran_out_of_memory_stays_empty)
 {
     CLEANUP_IVSET struct ivset s = {.failed = true}, other = {0}, out = {0};
@@ -196,6 +213,7 @@ int main(void)
         ONCE(an_empty_interval_changes_nothing),
         ONCE(all_of_time_is_an_interval_like_others),
         ONCE(many_intervals_are_kept_in_order),
+        ONCE(short_gaps_are_bridged_and_long_ones_stay),
         ONCE(a_set_that_ran_out_of_memory_stays_empty),
         ONCE(a_released_set_is_empty_and_usable),
     };

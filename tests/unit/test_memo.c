@@ -77,6 +77,16 @@ START_TEST(the_longest_key_is_told_from_its_neighbour)
 }
 END_TEST
 
+START_TEST(times_are_counted_until_the_text_is_forgotten)
+{
+    ck_assert_int_eq(memo_count(&memo, "a", 0, 1000), 1);
+    ck_assert_int_eq(memo_count(&memo, "a", 500, 1500), 2);
+    ck_assert_int_eq(memo_count(&memo, "b", 500, 1500), 1);
+    ck_assert_int_eq(memo_count(&memo, "a", 1499, 2000), 3);
+    ck_assert_int_eq(memo_count(&memo, "a", 2000, 3000), 1);
+}
+END_TEST
+
 int main(void)
 {
     const struct unit_test tests[] = {
@@ -84,6 +94,7 @@ int main(void)
         ONCE(a_text_is_known_until_its_time_has_come),
         ONCE(a_text_put_again_lives_as_long_as_the_later_time),
         ONCE(the_oldest_goes_when_it_is_full),
+        ONCE(times_are_counted_until_the_text_is_forgotten),
         ONCE(the_longest_key_is_told_from_its_neighbour),
     };
     return run_suite_with("memo", tests, ARRAY_LEN(tests), setup, NULL);
