@@ -33,7 +33,8 @@ struct fs {
     struct log *log;
     uid_t uid;
     gid_t gid;
-    mode_t umask; /* bits taken from 0444 and 0555 */
+    mode_t umask;         /* bits taken from 0444 and 0555 */
+    const char *crawlers; /* programs that see only what is held (crawlers.h) */
 };
 
 /* The handlers; their userdata is a struct fs. */

@@ -8,6 +8,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include "fs/crawlers.h"
 #include "fs/fs.h"
 
 /* How long the kernel may keep what it was told, in seconds. */
@@ -18,6 +19,12 @@
 static inline struct fs *fs_of(fuse_req_t req)
 {
     return fuse_req_userdata(req);
+}
+
+/* True when the request comes from a program that must cost no request to the API. */
+static inline bool is_from_crawler(fuse_req_t req)
+{
+    return crawlers_match(fs_of(req)->crawlers, fuse_req_ctx(req)->pid);
 }
 
 /* What the kernel is told of a call, and of a directory, whose look-up this counts (undo with

@@ -134,6 +134,10 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
         start_rendering(req, file, ino);
         return;
     }
+    if (is_from_crawler(req)) {
+        fuse_reply_err(req, ENOENT);
+        return;
+    }
     struct parked *p = park_new(fs, &model);
     if (p)
         park_wait(fs, p);
@@ -235,6 +239,10 @@ static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
     rc = find_call(fs, &model, false, &e);
     if (rc != -EAGAIN) {
         reply_call(req, rc, &e, q);
+        return;
+    }
+    if (is_from_crawler(req)) {
+        fuse_reply_err(req, ENOENT); /* which the kernel does not keep */
         return;
     }
     struct parked *p = park_new(fs, &model);

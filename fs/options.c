@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #define AT(member) offsetof(struct options, member)
+#define DEFAULT_SHOWN 16 /* longer ones stand in the manual */
 #define YEARS_100 3155760000.0
+#define CRAWLERS                                                                                   \
+    "updatedb*:plocate*:mlocate*:tracker-*:localsearch-*:baloo_file*:recollindex*:tumblerd"
 
 const struct option_def option_defs[] = {
     {"dialect", OPTION_CHOICE, AT(dialect), 0, 0, "latest", NULL, "latest|legacy",
@@ -34,6 +37,8 @@ const struct option_def option_defs[] = {
      "requests under way at once"},
     {"deadline", OPTION_SECONDS, AT(deadline), 1, YEARS_100, "30", NULL, "SECONDS",
      "the longest a system call waits"},
+    {"crawlers", OPTION_TEXT, AT(crawlers), 0, 0, CRAWLERS, NULL, "NAME[:NAME...]",
+     "programs that see only what is held (updatedb, baloo_file, ...)"},
     {"uid", OPTION_WHOLE, AT(uid), 0, 4294967294.0, "-1", NULL, "ID", "owner of everything"},
     {"gid", OPTION_WHOLE, AT(gid), 0, 4294967294.0, "-1", NULL, "ID", "group of everything"},
     {"umask", OPTION_OCTAL, AT(umask), 0, 0777, "077", NULL, "OCTAL",
@@ -312,7 +317,8 @@ void options_help(struct buf *out)
     for (size_t i = 0; i < option_defs_count; i++) {
         const struct option_def *d = &option_defs[i];
         char left[64];
-        bool shown = d->fallback && strcmp(d->fallback, "-1") != 0;
+        bool shown =
+            d->fallback && strcmp(d->fallback, "-1") != 0 && strlen(d->fallback) < DEFAULT_SHOWN;
         snprintf(left, sizeof(left), "%s%s%s", d->name, d->values ? "=" : "",
                  d->values ? d->values : "");
         buf_printf(out, "  %-34s %s%s%s%s\n", left, d->help, shown ? " (" : "",

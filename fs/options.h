@@ -40,7 +40,7 @@ struct options {
     bool foreground, debug, single, help, version;
     char *kernel; /* options for the kernel's mount, comma separated; NULL: none */
 
-    char *dialect, *console_tz, *api_url, *cache_dir, *auth_token_file, *log_level;
+    char *dialect, *console_tz, *api_url, *cache_dir, *auth_token_file, *log_level, *crawlers;
     int64_t ttl, settle, stale_if_error, keep_days, deadline;
     double rate;
     int64_t connections;

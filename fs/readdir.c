@@ -277,6 +277,11 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
     }
     model.since = h->since;
     int rc = answer(fs, &model, &f);
+    if (rc == -EAGAIN && is_from_crawler(req)) {
+        free(f.buf);
+        h->whole = true; /* what is held is all it gets */
+        rc = answer(fs, &model, &f);
+    }
     if (rc != -EAGAIN) {
         reply(req, rc, &f);
         return;

@@ -363,6 +363,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .uid = o->uid < 0 ? getuid() : (uid_t)o->uid,
                     .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
                     .umask = (mode_t)o->umask,
+                    .crawlers = o->crawlers,
                     .nodes = nodes_create(),
                     .park = park_create(),
                     .used = used_create()};

