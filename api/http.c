@@ -23,7 +23,7 @@
 
 struct job {
     char *url;
-    enum urgency urgency;
+    const struct urgency *urgency;
     http_done_fn *done;
     void *arg;
     int attempt;
@@ -52,7 +52,7 @@ struct http {
 
     /* The rest belongs to the thread. */
     struct pace pace;
-    struct job *waiting[URGENCIES];
+    struct job *waiting;
     struct job *running;
     int nrunning;
     uint32_t noise;
@@ -282,7 +282,7 @@ static void make_again(struct http *h, struct job *j, int64_t wait)
 {
     atomic_fetch_add(&h->retries, 1);
     j->not_before_ms = now_ms() + wait;
-    DL_PREPEND(h->waiting[j->urgency], j);
+    DL_PREPEND(h->waiting, j);
 }
 
 /* Tells the breaker how a request ended. */
@@ -345,7 +345,7 @@ static void take_incoming(struct http *h)
     pthread_mutex_unlock(&h->lock);
     DL_FOREACH_SAFE (list, j, next) {
         DL_DELETE(list, j);
-        DL_APPEND(h->waiting[j->urgency], j);
+        DL_APPEND(h->waiting, j);
     }
 }
 
@@ -363,9 +363,9 @@ static void probe(struct http *h)
         breaker_failed(&h->breaker, &(struct failure){.err = -ENOMEM}, now_ms());
         return;
     }
-    *j = (struct job){.url = h->probe_url, .urgency = URGENT, .done = on_probe, .probe = true};
+    *j = (struct job){.url = h->probe_url, .done = on_probe, .probe = true};
     h->probe_url = NULL;
-    DL_PREPEND(h->waiting[URGENT], j);
+    DL_PREPEND(h->waiting, j);
 }
 
 /* The next job that may start now; otherwise lowers *wait to the time until one may. While requests
@@ -373,16 +373,31 @@ static void probe(struct http *h)
 static struct job *next_job(struct http *h, int64_t now, int64_t *wait)
 {
     bool closed = h->breaker.state == BREAKER_CLOSED;
-    for (int u = 0; u < URGENCIES; u++) {
-        struct job *j;
-        DL_FOREACH (h->waiting[u], j) {
-            if (j->not_before_ms <= now || !closed)
-                return j;
+    struct job *j, *ahead = NULL;
+    DL_FOREACH (h->waiting, j) {
+        if (j->not_before_ms > now && closed) {
             if (j->not_before_ms - now < *wait)
                 *wait = j->not_before_ms - now;
+        } else if (!j->urgency || !atomic_load(&j->urgency->ahead)) {
+            return j;
+        } else if (!ahead) {
+            ahead = j;
         }
     }
-    return NULL;
+    return ahead;
+}
+
+static void drop_gone(struct http *h)
+{
+    struct job *j, *next;
+    struct failure f;
+    DL_FOREACH_SAFE (h->waiting, j, next) {
+        if (!j->urgency || !atomic_load(&j->urgency->gone))
+            continue;
+        failure_set(&f, -ECANCELED, 0, "nobody waits for it any more");
+        DL_DELETE(h->waiting, j);
+        finish_failed(h, j, &f);
+    }
 }
 
 /* True when j had to be held back, and is gone. */
@@ -396,7 +411,7 @@ static bool held_back(struct http *h, struct job *j, int64_t now)
         return false;
     }
     breaker_failure(&h->breaker, &f);
-    DL_DELETE(h->waiting[j->urgency], j);
+    DL_DELETE(h->waiting, j);
     finish_failed(h, j, &f);
     return true;
 }
@@ -410,6 +425,7 @@ static int64_t start_ready(struct http *h)
         wait = POLL_MOST_MS;
     if (breaker_wants_probe(&h->breaker, now))
         probe(h);
+    drop_gone(h);
     while ((j = next_job(h, now, &wait))) {
         if (held_back(h, j, now))
             continue;
@@ -418,7 +434,7 @@ static int64_t start_ready(struct http *h)
         int64_t pause = pace_take(&h->pace, now);
         if (pause)
             return pause;
-        DL_DELETE(h->waiting[j->urgency], j);
+        DL_DELETE(h->waiting, j);
         start(h, j);
     }
     return wait;
@@ -462,8 +478,7 @@ static void *run(void *arg)
     }
     cancel_all(h, &h->running);
     take_incoming(h);
-    for (int u = 0; u < URGENCIES; u++)
-        cancel_all(h, &h->waiting[u]);
+    cancel_all(h, &h->waiting);
     return NULL;
 }
 
@@ -522,7 +537,8 @@ void http_destroy(struct http *h)
     release(h);
 }
 
-void http_get(struct http *h, const char *url, enum urgency u, http_done_fn *done, void *arg)
+void http_get(struct http *h, const char *url, const struct urgency *u, http_done_fn *done,
+              void *arg)
 {
     struct failure f;
     struct job *j = calloc(1, sizeof(*j));

@@ -7,7 +7,7 @@
  * that finds the answer to make no sense may have the request made again. It must be quick and must
  * not call http_destroy().
  *
- * Requests wait in two queues: what a person waits for goes before what is read ahead. At most
+ * Requests wait in a queue; what a person waits for goes before what is read ahead. At most
  * `connections` are under way, and none leaves faster than `rate` (pace.h). After a 401 or 403, and
  * while the API fails again and again, all requests fail at once, without being sent (breaker.h). A
  * 401 or 403 that comes after a good answer is first asked again, once: it may be a passing fault
@@ -19,9 +19,19 @@
 #ifndef CDRFS_API_HTTP_H
 #define CDRFS_API_HTTP_H
 
+#include <stdatomic.h>
+
 #include "api/failure.h"
 
-enum urgency { URGENT, AHEAD, URGENCIES };
+/*
+ * Who waits for a request: somebody, nobody yet because it reads ahead, or nobody any more. It is
+ * looked at whenever the next request is chosen: what was read ahead becomes urgent while it waits
+ * for its turn, and what nobody needs any more is ended with -ECANCELED instead of being sent. It
+ * must live until `done` has been called. NULL stands for one that is urgent.
+ */
+struct urgency {
+    atomic_bool ahead, gone;
+};
 
 struct http_opts {
     const char *auth_id;
@@ -58,7 +68,8 @@ int http_create(const struct http_opts *o, struct http **ret) MUST_CHECK;
 /* Ends every request with -ECANCELED, then the thread. Accepts NULL. */
 void http_destroy(struct http *h);
 
-void http_get(struct http *h, const char *url, enum urgency u, http_done_fn *done, void *arg);
+void http_get(struct http *h, const char *url, const struct urgency *u, http_done_fn *done,
+              void *arg);
 
 struct http_stats http_stats(struct http *h);
 

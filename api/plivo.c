@@ -95,7 +95,7 @@ static bool on_answer(void *arg, const struct http_answer *a)
     return false;
 }
 
-static void send_ask(struct plivo *p, struct buf *url, enum urgency u, struct ask model)
+static void send_ask(struct plivo *p, struct buf *url, const struct urgency *u, struct ask model)
 {
     struct failure f;
     struct ask *ask = buf_error(url) ? NULL : malloc(sizeof(*ask));
@@ -115,8 +115,8 @@ static struct query narrowest(struct source *s, const struct query *q)
     return dialect_narrowest(p->dialect, atomic_load(&p->refused), q);
 }
 
-static void fetch_page(struct source *s, const struct query *q, int64_t offset, enum urgency u,
-                       source_fn *done, void *arg)
+static void fetch_page(struct source *s, const struct query *q, int64_t offset,
+                       const struct urgency *u, source_fn *done, void *arg)
 {
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
@@ -132,7 +132,7 @@ static void fetch_call(struct source *s, const char *uuid, source_fn *done, void
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
     dialect_call_url(&url, p->dialect, p->api_url, p->auth_id, uuid);
-    send_ask(p, &url, URGENT, (struct ask){p, done, arg, true, 0});
+    send_ask(p, &url, NULL, (struct ask){p, done, arg, true, 0});
 }
 
 static void destroy(struct source *s)

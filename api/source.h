@@ -24,9 +24,9 @@ typedef void source_fn(void *arg, const struct failure *failure, struct page *pa
 struct source_ops {
     /* The narrowest question this source can be asked that holds all of q. */
     struct query (*narrowest)(struct source *s, const struct query *q);
-    /* Rows [offset, offset + API_PAGE_LIMIT) of a query made by narrowest(). */
-    void (*fetch_page)(struct source *s, const struct query *q, int64_t offset, enum urgency u,
-                       source_fn *done, void *arg);
+    /* Rows [offset, offset + API_PAGE_LIMIT) of a query made by narrowest(); u as in http.h. */
+    void (*fetch_page)(struct source *s, const struct query *q, int64_t offset,
+                       const struct urgency *u, source_fn *done, void *arg);
     /* One call by its uuid, or NULL where there is no such request. A call that does not exist is
      * -ENOENT. */
     void (*fetch_call)(struct source *s, const char *uuid, source_fn *done, void *arg);

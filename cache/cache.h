@@ -139,6 +139,10 @@ struct want {
     void *arg;
 };
 
+/* Somebody begins to read the window q, held or not; from any thread. Who goes through day after
+ * day finds the next ones read ahead. */
+void cache_visit(struct cache *c, const struct query *q);
+
 /* -ENOMEM: done will not be called. */
 int cache_want(struct cache *c, const struct want *w) MUST_CHECK;
 void cache_cancel(struct cache *c, uint64_t id);

@@ -8,6 +8,7 @@
 #include "cache/keeper.h"
 
 #define GRACE_MS 5000 /* a fetch goes on that long after anybody wanted it */
+#define GRACE_AHEAD_MS 60000
 
 /* The message is allocated with the request, so that an answer can always be taken. */
 static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
@@ -23,7 +24,7 @@ static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
                        .fetch = f,
                        .offset = offset,
                        .others = c->new_calls - f->new_calls};
-    c->source->ops->fetch_page(c->source, &f->q, offset, URGENT, keeper_on_answer, p);
+    c->source->ops->fetch_page(c->source, &f->q, offset, &f->urgency, keeper_on_answer, p);
 }
 
 static void ask_pages(struct cache *c, struct fetch *f)
@@ -48,7 +49,8 @@ static void prepare_walk(struct cache *c, struct fetch *f)
     free((char *)pages.p);
 }
 
-void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most)
+static void start(struct cache *c, const struct query *filters, struct range interval, int64_t most,
+                  bool ahead)
 {
     struct query asked = c->source->ops->narrowest(c->source, filters);
     struct fetch *f = calloc(1, sizeof(*f));
@@ -60,10 +62,44 @@ void fetch_start(struct cache *c, const struct query *filters, struct range inte
     f->fetched_at = cache_now(c);
     f->wanted_ms = clock_ms();
     f->most = most;
+    atomic_init(&f->urgency.ahead, ahead);
     walk_init(&f->walk, API_PAGE_LIMIT);
     prepare_walk(c, f);
     DL_APPEND(c->fetches, f);
     ask_pages(c, f);
+}
+
+void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most)
+{
+    start(c, filters, interval, most, false);
+}
+
+void fetch_ahead(struct cache *c, const struct query *filters, struct range interval)
+{
+    start(c, filters, interval, 0, true);
+}
+
+bool fetch_failed(const struct fetch *f)
+{
+    return f->failure.err && f->failure.err != -EAGAIN && f->failure.err != -ECANCELED;
+}
+
+bool fetch_serves(const struct fetch *f, const struct query *q)
+{
+    struct range a = f->q.num[AXIS_END_TIME], b = q->num[AXIS_END_TIME];
+    return query_filters_imply(q, &f->q) && a.lo < b.hi && b.lo < a.hi;
+}
+
+int fetches_cut(struct cache *c, const struct query *q, struct ivset *missing)
+{
+    struct fetch *f;
+    int under_way = 0;
+    DL_FOREACH (c->fetches, f) {
+        under_way++;
+        if (!f->over && fetch_serves(f, q))
+            ivset_cut(missing, f->q.num[AXIS_END_TIME]);
+    }
+    return under_way;
 }
 
 static void free_fetch(struct cache *c, struct fetch *f)
@@ -217,7 +253,7 @@ void fetch_take_page(struct cache *c, struct post *p)
 static void note_health(struct cache *c, const struct fetch *f)
 {
     pthread_mutex_lock(&c->cover_lock);
-    if (f->failure.err && f->failure.err != -EAGAIN) {
+    if (fetch_failed(f)) {
         c->health.failed_at = cache_now(c);
         c->health.why = f->failure;
     } else if (!f->failure.err) {
@@ -251,6 +287,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
                         "the pages and total_count never agreed in %d walks", f->walk.pass);
         f->over = true;
     }
+    atomic_store(&f->urgency.gone, f->over);
     if (f->over)
         note_health(c, f);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
@@ -261,7 +298,10 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
 void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms)
 {
     bool too_many = f->most && f->walk.total > f->most;
-    if (!f->over && !too_many && now_ms - f->wanted_ms < GRACE_MS)
+    int64_t grace = atomic_load(&f->urgency.ahead) ? GRACE_AHEAD_MS : GRACE_MS;
+    bool left = too_many || now_ms - f->wanted_ms >= grace;
+    atomic_store(&f->urgency.gone, f->over || left);
+    if (!f->over && !left)
         ask_pages(c, f);
     if (f->walk.out == 0)
         free_fetch(c, f);

@@ -28,8 +28,28 @@ void keeper_take(struct cache *c, struct post *p)
     case POST_CALL:
         wants_take_call(c, p);
         break;
+    case POST_VISIT: /* what somebody waits for goes first */
+        p->next = c->visits;
+        c->visits = p;
+        return;
     }
     free(p);
+}
+
+/* They were put in front of each other as they came. */
+static void take_visits(struct cache *c)
+{
+    struct post *p, *first = NULL;
+    while ((p = c->visits)) {
+        c->visits = p->next;
+        p->next = first;
+        first = p;
+    }
+    while ((p = first)) {
+        first = p->next;
+        keeper_take_visit(c, &p->want.q);
+        free(p);
+    }
 }
 
 #define PURGE_MOST 500     /* calls at once */
@@ -94,6 +114,7 @@ void keeper_settle(struct cache *c)
     note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)
         wants_attend(c, w, now_ms);
+    take_visits(c);
     DL_FOREACH_SAFE (c->fetches, f, fnext)
         fetch_go_on(c, f, now_ms);
 }

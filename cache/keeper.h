@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 
+#include "cache/ahead.h"
 #include "cache/cache.h"
 #include "cache/clock.h"
 #include "cache/memo.h"
@@ -34,9 +35,10 @@ struct fetch {
     struct walk walk;
     uint64_t new_calls; /* that its pages brought */
     uint64_t tick;      /* of the last page stored */
-    int64_t wanted_ms;  /* when it last served a want */
-    int64_t most;       /* all that want it give up above that total; 0: some do not */
-    bool over;          /* whole or failed, its wants have been told */
+    int64_t wanted_ms;  /* when it last served a want, or began to read ahead */
+    struct urgency urgency;
+    int64_t most; /* all that want it give up above that total; 0: some do not */
+    bool over;    /* whole or failed, its wants have been told */
     struct failure failure;
     struct span span; /* while whole and not yet committed */
     struct fetch *prev, *next;
@@ -53,9 +55,9 @@ struct waiting {
 
 /* A message to the cache's thread. */
 struct post {
-    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL } kind;
+    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL, POST_VISIT } kind;
     struct post *next;
-    struct want want; /* of CANCEL only the id; of CALL the uuid */
+    struct want want; /* of CANCEL only the id; of CALL the uuid; of VISIT the query */
     /* PAGE: one that came, or did not; CALL: the one call */
     struct cache *cache;
     struct fetch *fetch;
@@ -89,7 +91,9 @@ struct cache {
     /* The rest belongs to the thread. */
     struct fetch *fetches;
     struct waiting *waitings;
-    struct memo memo;               /* of what is not there, or too much, for a while */
+    struct memo memo; /* of what is not there, or too much, for a while */
+    struct ahead ahead;
+    struct post *visits;            /* that came with this batch */
     struct memo windows;            /* in which calls were asked for one by one */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
     int64_t purge_ms;               /* when old calls are looked for again */
@@ -106,6 +110,19 @@ struct cache {
 
 /* Begins a walk of filters within interval; most as in struct fetch. */
 void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most);
+
+/* The same, of what nobody waits for yet. */
+void fetch_ahead(struct cache *c, const struct query *filters, struct range interval);
+
+/* True when f came to nothing for a reason to be told; false also when it is only to be put anew,
+ * wider, or was left by those who had wanted it. */
+bool fetch_failed(const struct fetch *f);
+
+/* True when f brings calls of q. */
+bool fetch_serves(const struct fetch *f, const struct query *q);
+
+/* Cuts from missing what the fetches under way bring of q; returns how many are under way. */
+int fetches_cut(struct cache *c, const struct query *q, struct ivset *missing);
 
 /* A page that came, or did not. */
 void fetch_take_page(struct cache *c, struct post *p);
@@ -126,6 +143,11 @@ void wants_take_call(struct cache *c, struct post *p);
 
 /* Answers w if it can be, and otherwise sees that it is being worked for. */
 void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms);
+
+/* visit.c */
+
+/* Somebody begins to read a window. */
+void keeper_take_visit(struct cache *c, const struct query *q);
 
 /* keeper.c */
 

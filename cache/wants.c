@@ -27,8 +27,7 @@
 
 static bool serves(const struct fetch *f, const struct waiting *w)
 {
-    struct range a = f->q.num[AXIS_END_TIME], b = w->want.q.num[AXIS_END_TIME];
-    return query_filters_imply(&w->want.q, &f->q) && a.lo < b.hi && b.lo < a.hi;
+    return fetch_serves(f, &w->want.q);
 }
 
 static void answer(struct cache *c, struct waiting *w, int err, bool whole)
@@ -240,18 +239,12 @@ static void keep_newest_day(struct ivset *missing)
 static void plan(struct cache *c, struct waiting *w)
 {
     CLEANUP_IVSET struct ivset missing = {0};
-    struct fetch *f;
-    int under_way = 0;
     bool one_after_another = *w->want.uuid && w->call == CALL_UNASKED;
     find_missing(c, w, &missing);
     ivset_bridge(&missing, BRIDGE_S);
     if (one_after_another)
         keep_newest_day(&missing);
-    DL_FOREACH (c->fetches, f) {
-        under_way++;
-        if (!f->over && serves(f, w))
-            ivset_cut(&missing, f->q.num[AXIS_END_TIME]);
-    }
+    int under_way = fetches_cut(c, &w->want.q, &missing);
     if (missing.n)
         w->rounds++;
     for (size_t i = 0; i < missing.n && under_way < FETCHES_MAX; i++, under_way++)
@@ -269,9 +262,10 @@ static int look_at_fetches(struct cache *c, struct waiting *w, int64_t now_ms, b
         if (w->want.most && f->walk.total > w->want.most)
             return -E2BIG;
         f->wanted_ms = now_ms;
+        atomic_store(&f->urgency.ahead, false);
         if (!w->want.most)
             f->most = 0;
-        if (f->over && f->failure.err && f->failure.err != -EAGAIN && f->seq > w->after_seq)
+        if (f->over && fetch_failed(f) && f->seq > w->after_seq)
             return f->failure.err;
         *progress = *progress || f->tick > w->want.seen;
     }

@@ -143,6 +143,7 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
         park_wait(fs, p);
     else
         fuse_reply_err(req, ENOMEM);
+    cache_visit(fs->cache, &file->q);
 }
 
 /* --- directories --- */

@@ -209,10 +209,11 @@ static int fill_window(struct filling *f, struct dirh *h, off_t off, uint64_t *s
     bool whole = h->whole;
     if (!put_dots(f, off))
         return 0;
+    size_t dots = f->used; /* they are not worth a reply of their own */
     int rc = cache_list(cache, q, off > DOTS ? off - DOTS : 0, put_call, f);
     if (rc < 0)
         return rc;
-    return f->used || whole ? 0 : -EAGAIN;
+    return f->used > dots || whole ? 0 : -EAGAIN;
 }
 
 /* Tries to answer p, which need not be in the park yet; -EAGAIN as above, else it was answered
@@ -256,11 +257,9 @@ static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
     reply(req, rc, &f);
 }
 
-static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi,
-                     bool plus)
+static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct dirh *h, bool plus)
 {
     struct fs *fs = fs_of(req);
-    struct dirh *h = dirh_of(fi);
     struct filling f;
     struct parked model = {.req = req,
                            .q = h->info.dir.q,
@@ -292,6 +291,18 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
         park_wait(fs, p);
     else
         fuse_reply_err(req, ENOMEM);
+}
+
+static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi,
+                     bool plus)
+{
+    struct fs *fs = fs_of(req);
+    struct dirh *h = dirh_of(fi);
+    struct query q = h->info.dir.q; /* h may be gone once the request is answered */
+    bool visit = off == 0 && h->info.dir.kind == DIR_WINDOW && !is_from_crawler(req);
+    read_window_or_dir(req, size, off, h, plus);
+    if (visit)
+        cache_visit(fs->cache, &q);
 }
 
 void fs_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)

@@ -85,7 +85,7 @@ static int prove_credentials(struct source *s, const struct log *log, int64_t *r
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->done, NULL);
     query_meet_range(&q, AXIS_END_TIME, (struct range){now - 60, now + 1});
-    s->ops->fetch_page(s, &q, 0, URGENT, on_proof, p);
+    s->ops->fetch_page(s, &q, 0, NULL, on_proof, p);
     if (wait_for_proof(p, &f))
         proof_free(p);
     else

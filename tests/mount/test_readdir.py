@@ -162,7 +162,7 @@ def test_rsync_deletes_nothing_when_a_page_fails(sim_of, mount_of, tmp_path):
     for name in (OLD, day(7)):
         subprocess.run([*command, "--mkpath", f"{held.day(name)}/", f"{copy}/{name}/"], check=True)
     mount = mount_of(sim)
-    sim.refuse(500, skip=1, match=f"__gte={OLD}")
+    sim.refuse(500, match="offset=20")
     for source, target in ((mount.day(OLD), copy / OLD), (mount / "by-date", copy)):
         done = subprocess.run([*command, f"{source}/", f"{target}/"], timeout=PATIENCE_S,
                               capture_output=True, check=False)

@@ -290,7 +290,7 @@ static struct query narrowest(struct source *s, const struct query *q)
 }
 
 static void fetch_page(struct source *s, const struct query *q, int64_t offset,
-                       enum urgency u UNUSED, source_fn *done, void *arg)
+                       const struct urgency *u UNUSED, source_fn *done, void *arg)
 {
     take(fake_of(s), (struct fake_request){.q = *q, .offset = offset}, done, arg);
 }
