@@ -343,6 +343,15 @@ static bool take_bound(const char **p, const char *behind, int64_t *ret)
     return good;
 }
 
+/* Of a choice one of its numbers; whoever reads the key takes them for an index. */
+static bool is_choice(const struct axis *a, struct range r)
+{
+    int64_t n = 0;
+    while (a->choices[n].path)
+        n++;
+    return r.lo >= 1 && r.lo <= n && r.hi == r.lo + 1;
+}
+
 static int key_term(const char *term, struct query *q)
 {
     const char *value = strchr(term, '=');
@@ -354,6 +363,8 @@ static int key_term(const char *term, struct query *q)
     if (axis >= NUM_AXES)
         return apply_text(q, axis - NUM_AXES, value);
     if (axis == AXIS_END_TIME || !take_bound(&value, "..", &r.lo) || !take_bound(&value, "", &r.hi))
+        return -EINVAL;
+    if (axes[axis].form == FORM_CHOICE && !is_choice(&axes[axis], r))
         return -EINVAL;
     query_meet_range(q, axis, r);
     return 0;

@@ -492,7 +492,8 @@ START_TEST(the_longest_key_fits)
     struct query q = QUERY_ALL, back;
     char key[QUERY_KEY_MAX];
     for (int i = 0; i < NUM_AXES; i++)
-        q.num[i] = (struct range){INT64_MIN + 1, INT64_MAX - 1};
+        q.num[i] = axes[i].form == FORM_CHOICE ? (struct range){1, 2}
+                                               : (struct range){INT64_MIN + 1, INT64_MAX - 1};
     for (int i = 0; i < TEXT_AXES; i++)
         query_meet_text(&q, i, "99999999999999999999999");
     query_filter_key(&q, key);
@@ -522,6 +523,12 @@ static const char *const bad_keys[] = {
     "from_number=123456789012345678901234;",
     "direction=1..2;;",
     "direction=1..2;x",
+    "direction=0..1;",
+    "direction=3..4;",
+    "direction=1..3;",
+    "stir=-5..-4;",
+    "stir=3..3;",
+    "hangup_source=9223372036854775807..-9223372036854775808;",
 };
 
 START_TEST(any_other_text_is_no_key)
