@@ -276,6 +276,9 @@ int store_count_now(struct store *s, const struct query *q, int64_t *ret)
     return rc;
 }
 
+/* Coverage adds to times and subtracts them; no span of ours is anywhere near. */
+#define TIME_MOST (INT64_C(1) << 60)
+
 static int read_span(sqlite3_stmt *st, struct span *ret)
 {
     struct span s = {.id = sqlite3_column_int64(st, 0)};
@@ -285,6 +288,8 @@ static int read_span(sqlite3_stmt *st, struct span *ret)
     query_meet_range(&s.q, AXIS_END_TIME,
                      (struct range){sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)});
     s.fetched_at = sqlite3_column_int64(st, 4);
+    if (s.q.num[AXIS_END_TIME].hi < 0 || s.fetched_at < 0 || s.fetched_at > TIME_MOST)
+        return -EINVAL;
     *ret = s;
     return 0;
 }

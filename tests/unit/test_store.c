@@ -831,7 +831,9 @@ START_TEST(a_span_that_cannot_be_read_is_left_out)
     commit();
     close_store();
     sql(path, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES('new_axis=5..6;', 0, 100, 1),"
-              " ('rubbish', 0, 100, 1), ('direction=1..;', 0, 100, 1)");
+              " ('rubbish', 0, 100, 1), ('direction=1..;', 0, 100, 1),"
+              " ('', 0, -9223372036854775807, 1), ('', 0, 100, 9223372036854775807),"
+              " ('', 0, 9223372036854775807, -9223372036854775807)");
     open_store();
     ck_assert_uint_eq(spans()->n, 1);
     check_span(&spans()->v[0], &a);
