@@ -122,6 +122,15 @@ static bool is_loopback(const char *host)
     return false;
 }
 
+/* Also the bytes that curl, logs or a terminal would take for something else. */
+static bool has_odd_byte(const char *url)
+{
+    bool odd = false;
+    for (; *url && !odd; url++)
+        odd = (unsigned char)*url <= ' ' || *url == 0x7f || strchr("?#\"'\\", *url);
+    return odd;
+}
+
 int account_api_url(const char *api_url, char **ret, char *error, size_t cap)
 {
     *ret = NULL;
@@ -130,7 +139,7 @@ int account_api_url(const char *api_url, char **ret, char *error, size_t cap)
     bool good = (strncmp(api_url, "https://", 8) == 0 && api_url[8] && api_url[8] != '/') ||
                 (strncmp(api_url, "http://", 7) == 0 && is_loopback(api_url + 7));
     size_t n = strlen(api_url);
-    if (!good || strpbrk(api_url, " ?#\"'\\\t\n") || n > 512) {
+    if (!good || has_odd_byte(api_url) || n > 512) {
         snprintf(error, cap,
                  "api_url must be an https: URL (http: only to loopback), such as "
                  "https://api.plivo.com/v1");

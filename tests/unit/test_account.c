@@ -302,6 +302,9 @@ static const char *const bad_urls[] = {
     "https://api.plivo.com/v1#x",
     "https://api.plivo.com/v 1",
     "https://api.plivo.com/v1\n",
+    "https://api.plivo.com\r/v1",
+    "https://api.plivo.com/v1\x1b[2J",
+    "https://api.plivo.com/v1\x7f",
     "https://",
     "https:///v1",
 };
