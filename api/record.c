@@ -23,9 +23,14 @@ static int load_once(struct slice text, json_t **ret, json_error_t *e)
     return *ret ? 0 : -EBADMSG;
 }
 
-/* jansson blames the text when memory runs out; so what it refuses is put to it twice. */
+/* jansson blames the text when memory runs out; so what it refuses is put to it twice. And it does
+ * not see a NUL byte right behind a number or a word. */
 int record_load(struct slice text, json_t **ret, json_error_t *e)
 {
+    if (memchr(text.p, '\0', text.n)) {
+        snprintf(e->text, sizeof(e->text), "a NUL byte");
+        return -EBADMSG;
+    }
     int rc = load_once(text, ret, e);
     return rc == -EBADMSG ? load_once(text, ret, e) : rc;
 }

@@ -443,6 +443,21 @@ START_TEST(a_raw_nul_byte_is_not_json)
 }
 END_TEST
 
+/* jansson takes that byte for the end of the word, and goes on. */
+START_TEST(a_nul_byte_behind_a_word_or_a_number_is_not_json)
+{
+    static const char *const values[] = {"null", "true", "12", "1.5", "0.50e3"};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        char text[200];
+        int n = snprintf(text, sizeof(text), "{" ID ",\"a\":%s%c,\"b\":1}", values[i], '\0');
+        struct decoded d = decode_n(text, (size_t)n);
+        check_refused(&d, values[i]);
+        ck_assert_ptr_nonnull(strstr(d.reason, "a NUL byte"));
+        buf_release(&d.out);
+    }
+}
+END_TEST
+
 START_TEST(no_beginning_of_a_record_is_a_record)
 {
     for (size_t n = 0; n < sizeof(REAL26) - 1; n++) {
@@ -573,6 +588,7 @@ int main(void)
         EACH(a_hostile_id_is_never_a_name, hostile_ids),
         ONCE(a_key_given_twice_still_makes_one_safe_call),
         ONCE(a_raw_nul_byte_is_not_json),
+        ONCE(a_nul_byte_behind_a_word_or_a_number_is_not_json),
         ONCE(no_beginning_of_a_record_is_a_record),
         ONCE(a_record_nested_too_deep_is_refused),
         ONCE(a_moderately_nested_record_is_kept),
