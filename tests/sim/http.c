@@ -12,7 +12,8 @@
 #include "rng.h"
 #include "utc.h"
 
-enum { STACK_SIZE = 512 << 10, SALT_JITTER = 0x50000 };
+/* jansson reads and writes 2048 levels of nesting by recursion. */
+enum { STACK_SIZE = 2 << 20, SALT_JITTER = 0x50000 };
 
 #define CONTROL "/control/"
 

@@ -42,14 +42,16 @@ int store_bulk(struct store *s, const int64_t *ends, size_t n)
     return err;
 }
 
-/* Puts a call of the table in the listings, under the end its amendments give it. */
+/* Puts a call of the table in the listings, under the end its amendments give it; a raw row stays
+ * where it was filed, whatever it says. */
 static int join_locked(struct store *s, uint32_t id)
 {
-    const struct extra_item *end = extra_get(s->calls.table[id].extra, "end_time");
+    const struct extra *extra = s->calls.table[id].extra;
+    const struct extra_item *end = extra_get(extra, "end_time");
     int64_t us;
     int err;
 
-    if (end && end->literal && utc_parse(end->text, &us) == 0)
+    if (end && end->literal && !extra->raw && utc_parse(end->text, &us) == 0)
         s->calls.table[id].end = us / UTC_SECOND_US;
     err = idvec_insert(&s->order, &s->calls, id);
     if (err == 0)

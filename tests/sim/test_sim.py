@@ -982,6 +982,18 @@ def test_raw_rows_are_sent_verbatim(sim):
     sim.post("raw", expect=400, json=1)
 
 
+def test_a_raw_row_is_filed_where_it_was_told_to_be(sim):
+    lie = '{"call_uuid": "lie", "end_time": "2026-05-20 11:00:00"}'
+    sim.post("raw", end_time="2026-05-26 11:00:00", json=lie)
+    assert lie.encode() in sim.get(sim.latest + "?end_time__gte=2026-05-26%2000:00:00").body
+
+
+def test_a_raw_row_may_be_as_deep_as_the_parser_goes(sim):
+    deep = '{"call_uuid": "deep", "a": %s}' % ("[" * 2040 + "]" * 2040)
+    sim.post("raw", end_time="2026-05-26 11:00:00", json=deep)
+    assert deep.encode() in sim.get(sim.latest + "deep/").body
+
+
 def test_records_may_be_amended(sim):
     uuid = sim.list(limit=1)["objects"][0]["call_uuid"]
     path = sim.latest + uuid + "/"
