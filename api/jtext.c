@@ -108,12 +108,6 @@ int jtext_next(struct jtext *j, struct slice *ret_key, struct slice *ret_value)
     return 1;
 }
 
-bool jtext_key_is(struct slice key, const char *name)
-{
-    size_t n = strlen(name);
-    return key.n == n + 2 && memcmp(key.p + 1, name, n) == 0;
-}
-
 static void new_line(struct buf *out, int depth)
 {
     static const char blanks[] = "                                ";
@@ -241,10 +235,17 @@ static void put_utf8(struct buf *out, int v)
     buf_append(out, b, (size_t)n);
 }
 
+/* The character that a backslash and c mean. */
+static char meant_by(char c)
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    const char *known = c ? strchr(from, c) : NULL;
+    return known ? to[known - from] : c;
+}
+
 /* p stands on a backslash; returns behind what was read. */
 static const char *unescape_one(struct buf *out, const char *p, const char *end)
 {
-    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
     int v = escape_at(p, end);
     if (v >= 0) {
         int next = escape_at(p + 6, end);
@@ -260,8 +261,8 @@ static const char *unescape_one(struct buf *out, const char *p, const char *end)
     }
     if (end - p < 2)
         return end;
-    const char *known = p[1] ? strchr(from, p[1]) : NULL;
-    buf_append(out, known ? to + (known - from) : p + 1, 1);
+    char c = meant_by(p[1]);
+    buf_append(out, &c, 1);
     return p + 2;
 }
 
@@ -273,6 +274,29 @@ void jtext_unescape(struct buf *out, struct slice string)
         buf_append(out, p, (size_t)((stop ? stop : end) - p));
         p = stop ? unescape_one(out, stop, end) : end;
     }
+}
+
+/* The next character of a string, which is stepped over; -1 for one that no name has. */
+static int take_plain(const char **p, const char *end)
+{
+    const char *at = *p;
+    int v = escape_at(at, end);
+    bool pair = v < 0 && *at == '\\' && end - at >= 2;
+    *p += v >= 0 ? 6 : pair ? 2 : 1;
+    return v >= 0x80 ? -1 : v >= 0 ? v : (unsigned char)(pair ? meant_by(at[1]) : *at);
+}
+
+bool jtext_key_is(struct slice key, const char *name)
+{
+    size_t n = strlen(name);
+    if (key.n == n + 2)
+        return memcmp(key.p + 1, name, n) == 0;
+    if (key.n < n + 2)
+        return false;
+    const char *p = key.p + 1, *end = key.p + key.n - 1;
+    while (p < end && *name && take_plain(&p, end) == (unsigned char)*name)
+        name++;
+    return p == end && !*name;
 }
 
 void jtext_mend_surrogates(char *s, size_t n)

@@ -29,7 +29,7 @@ int jtext_open(struct jtext *j, struct slice s, char open) MUST_CHECK;
  */
 int jtext_next(struct jtext *j, struct slice *ret_key, struct slice *ret_value) MUST_CHECK;
 
-/* True when key, as jtext_next gave it, is the plain name (no escapes). */
+/* True when key, as jtext_next gave it, means name, whatever of it is written in escapes. */
 bool jtext_key_is(struct slice key, const char *name);
 
 /* Appends value with two blanks an indent level, as if it stood at the given depth. The value must

@@ -135,7 +135,14 @@ static const struct {
     {"\"api_id\"", "api_id", true},
     {"\"api_id\"", "api_i", false},
     {"\"api_id\"", "api_id2", false},
-    {"\"api\\u005fid\"", "api_id", false},
+    {"\"api\\u005fid\"", "api_id", true},
+    {"\"\\u0061\\u0070\\u0069\\u005f\\u0069\\u0064\"", "api_id", true},
+    {"\"api\\u005Fid2\"", "api_id", false},
+    {"\"api_id\\u0000\"", "api_id", false},
+    {"\"\\u0061\"", "b", false},
+    {"\"\\billed\"", "billed", false},
+    {"\"x\\\"\"", "x\"", true},
+    {"\"a\\/b\"", "a/b", true},
     {"\"\"", "", true},
     {"\"\"", "a", false},
     {"\"API_ID\"", "api_id", false},
@@ -143,7 +150,7 @@ static const struct {
     {"", "a", false},
 };
 
-START_TEST(a_key_is_a_name_only_when_spelt_so)
+START_TEST(a_key_is_the_name_it_means)
 {
     size_t n = strlen(key_names[_i].key);
     CLEANUP_FREE char *s = exact_copy(key_names[_i].key, n);
@@ -493,7 +500,7 @@ int main(void)
         ONCE(elements_have_no_key),
         EACH(a_container_is_read_whole_or_not_at_all, containers),
         ONCE(no_beginning_of_an_object_is_whole),
-        EACH(a_key_is_a_name_only_when_spelt_so, key_names),
+        EACH(a_key_is_the_name_it_means, key_names),
         EACH(a_value_is_laid_out_and_its_literals_are_kept, layouts),
         ONCE(layout_is_appended_behind_what_is_there),
         ONCE(random_values_are_laid_out_as_a_simple_renderer_does),
