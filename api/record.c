@@ -42,16 +42,17 @@ static json_t *member(json_t *rec, const struct axis *a)
     return v && !json_is_null(v) ? v : json_object_get(rec, a->field[1]);
 }
 
-/* Text of a string or an integer (numbers come as both, trap 2); false for anything else. */
+/* Text of a string or an integer (numbers come as both, trap 2); false for anything else, also for
+ * a string that goes on behind a NUL. */
 static bool text_of(json_t *v, char *out, size_t cap)
 {
     if (json_is_integer(v)) {
         snprintf(out, cap, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
         return true;
     }
-    if (!json_is_string(v))
+    if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
         return false;
-    str_copy(out, cap, json_string_value(v), strlen(json_string_value(v)));
+    str_copy(out, cap, json_string_value(v), json_string_length(v));
     return true;
 }
 
@@ -106,7 +107,7 @@ static void read_trunk(json_t *rec, char out[CALL_TEXT_MAX])
 /* Of a number only digits can be asked for; odd caller ids of failed calls match no filter. */
 static void read_number(json_t *rec, int axis, char out[CALL_TEXT_MAX])
 {
-    char text[CALL_TEXT_MAX] = "";
+    char text[256] = ""; /* longer than what is kept, so that what follows the digits is seen */
     text_of(member(rec, &axes[NUM_AXES + axis]), text, sizeof(text));
     const char *digits = text[0] == '+' ? text + 1 : text;
     size_t n = strlen(digits);
