@@ -42,23 +42,42 @@ static struct page *page_new(int rows)
     return NULL;
 }
 
-/* Bodies are found by their lengths while the text may still move; their places are set at the end.
- */
-static int add_row(struct page *p, struct slice text)
+static bool is_there(const struct page *p, const char *uuid)
+{
+    for (int i = 0; i < p->ncalls; i++)
+        if (strcmp(p->calls[i].uuid, uuid) == 0)
+            return true;
+    return false;
+}
+
+/* One answer shows one moment, so a call that is in it twice is twice in the host's data: that is a
+ * row too many, and no sign of pages that shifted. */
+static int decode_row(struct page *p, struct slice text)
 {
     struct call *c = &p->calls[p->ncalls];
     struct bad_row *b = &p->bad[p->nbad];
     size_t before = p->text.len;
     int rc = record_decode(text, c, &p->text, b->reason, sizeof(b->reason));
+    if (rc == 0 && is_there(p, c->uuid)) {
+        snprintf(b->reason, sizeof(b->reason), "call %.64s is there twice", c->uuid);
+        p->text.len = before;
+        rc = -EBADMSG;
+    }
+    c->body.n = p->text.len - before;
+    return rc;
+}
+
+/* Bodies are found by their lengths while the text may still move; their places are set at the end.
+ */
+static int add_row(struct page *p, struct slice text)
+{
+    int rc = decode_row(p, text);
     if (rc == -ENOMEM)
         return rc;
-    if (rc < 0) {
-        b->index = p->rows;
-        p->nbad++;
-    } else {
-        c->body.n = p->text.len - before;
+    if (rc < 0)
+        p->bad[p->nbad++].index = p->rows;
+    else
         p->ncalls++;
-    }
     p->rows++;
     return 0;
 }

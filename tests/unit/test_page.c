@@ -86,7 +86,6 @@ static const struct {
          "a") "],\"error\":null}",
      1, 1},
     {"{" META("9223372036854775807") ",\"objects\":[]}", INT64_MAX, 0},
-    {"{" META("2") ",\"objects\":[" ROW("a") "," ROW("a") "]}", 2, 2},
 };
 
 START_TEST(a_list_is_read_whatever_else_it_says)
@@ -179,6 +178,24 @@ START_TEST(a_page_with_one_bad_record_keeps_the_others)
     check_body(&p->calls[0], ROW_FILE("a"));
     ck_assert_str_eq(p->calls[1].uuid, "b");
     check_body(&p->calls[1], ROW_FILE("b"));
+    page_free(p);
+}
+END_TEST
+
+START_TEST(a_call_that_is_there_twice_is_one_call_and_a_row_set_aside)
+{
+    struct page *p = decode_good(
+        page_decode, "{" META("4") ",\"objects\":[" ROW("a") "," ROW(
+                         "b") ",{\"call_uuid\":\"a\","
+                              "\"end_time\":\"2026-09-18 08:52:26\",\"note\":1}," ROW("c") "]}");
+    ck_assert_int_eq(p->rows, 4);
+    ck_assert_int_eq(p->ncalls, 3);
+    ck_assert_int_eq(p->nbad, 1);
+    ck_assert_int_eq(p->bad[0].index, 2);
+    ck_assert_str_eq(p->bad[0].reason, "call a is there twice");
+    check_body(&p->calls[0], ROW_FILE("a"));
+    check_body(&p->calls[1], ROW_FILE("b"));
+    check_body(&p->calls[2], ROW_FILE("c"));
     page_free(p);
 }
 END_TEST
@@ -483,6 +500,7 @@ int main(void)
         EACH(what_is_no_list_is_refused, no_lists),
         ONCE(a_list_cut_short_anywhere_is_refused),
         EACH(a_page_with_one_bad_record_keeps_the_others, bad_rows),
+        ONCE(a_call_that_is_there_twice_is_one_call_and_a_row_set_aside),
         ONCE(a_page_of_bad_records_only_says_where_each_stood),
         ONCE(a_body_of_brackets_is_refused),
         ONCE(brackets_in_the_place_of_the_count_are_refused),
