@@ -7,6 +7,35 @@
 
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
+/* Bytes of the UTF-8 sequence at s, whose first one is not ASCII; 0 when it is none, or the escape
+ * of a terminal. */
+static int sequence(const unsigned char *s)
+{
+    static const unsigned least[] = {0, 0, 0xa0, 0x800, 0x10000};
+    int n = *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf8 ? 4 : 0;
+    unsigned v = *s & (0xffu >> (n + 1));
+    for (int i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        v = v << 6 | (s[i] & 0x3fu);
+    }
+    bool good = v >= least[n] && v <= 0x10ffff && (v < 0xd800 || v > 0xdfff);
+    return good ? n : 0;
+}
+
+/* Names that somebody looks up are logged too: nothing of them may move a terminal's cursor, or
+ * look like a line of its own. */
+static void make_harmless(char *line)
+{
+    unsigned char *s = (unsigned char *)line;
+    while (*s) {
+        int n = *s >= 0x80 ? sequence(s) : *s >= 0x20 && *s != 0x7f;
+        if (!n)
+            *s = '?';
+        s += n ? n : 1;
+    }
+}
+
 void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
 {
     char line[1024];
@@ -16,6 +45,7 @@ void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    make_harmless(line);
     if (l->background)
         syslog(priorities[level], "%s", line);
     else

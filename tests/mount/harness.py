@@ -79,7 +79,7 @@ class Sim:
                 lines = answer.headers["Content-Type"] == "application/x-ndjson"
         except urllib.error.HTTPError as e:
             raise AssertionError(f"control/{endpoint}: {e.code}: {e.read().decode()}") from None
-        return [json.loads(s) for s in text.splitlines()] if lines else json.loads(text or "{}")
+        return [json.loads(s) for s in text.split("\n") if s] if lines else json.loads(text or "{}")
 
     def config(self, **settings):
         self.call("config", body=settings)

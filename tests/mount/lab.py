@@ -39,7 +39,7 @@ def foreground(mount):
 
 def log_lines(mount, *words):
     """The lines of a foreground mount's log that have all these words."""
-    lines = mount.output().decode().splitlines()
+    lines = mount.output().decode().split("\n")[:-1]
     return [line for line in lines if all(word in line for word in words)]
 
 
