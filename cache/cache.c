@@ -112,6 +112,8 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
         rc = store_spans(c->store, add_span, c);
     if (rc == 0)
         c->oldest_first = store_fact(c->store, FACT_OLDEST_FIRST) != 0;
+    if (rc == 0)
+        c->strays = store_fact(c->store, FACT_STRAYS) != 0;
     if (rc == 0 && pthread_create(&c->thread, NULL, run, c) != 0)
         rc = -EAGAIN;
     c->started = rc == 0;

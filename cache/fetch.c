@@ -163,6 +163,30 @@ static void report_bad_rows(struct cache *c, const struct fetch *f, const struct
     }
 }
 
+/*
+ * A call that came for a window it did not end in is filed where it says it ended, and nobody knows
+ * whether the host lists it there too. So from now on no count of calls held proves a window whole.
+ */
+static int note_strays(struct cache *c, const struct fetch *f, const struct page *page)
+{
+    struct range asked = f->q.num[AXIS_END_TIME];
+    struct failure failure;
+    int rc = 0;
+    for (int i = 0; i < page->ncalls; i++) {
+        int64_t end = page->calls[i].num[AXIS_END_TIME];
+        if (end >= asked.lo && end < asked.hi)
+            continue;
+        if (!c->strays)
+            rc = store_put_fact(c->store, FACT_STRAYS, 1);
+        c->strays = true;
+        failure_set(&failure, -EBADMSG, 200, "call %s did not end in the time asked for",
+                    page->calls[i].uuid);
+        if (c->opts.report)
+            c->opts.report(c->opts.report_arg, &f->q, &failure);
+    }
+    return rc;
+}
+
 static int note_rows(struct fetch *f, int64_t offset, const struct page *page, int64_t held)
 {
     CLEANUP_FREE uint64_t *rows = calloc((size_t)page->rows + 1, sizeof(*rows));
@@ -176,13 +200,14 @@ static int note_rows(struct fetch *f, int64_t offset, const struct page *page, i
     return walk_page(&f->walk, offset, page->total, rows, n, held);
 }
 
-/* What is held counts for a walk only when nothing of the page had to be set aside, and when no
- * other fetch has brought calls since it was asked for, which might be newer than the page. */
+/* What is held counts for a walk only when all of it was listed where it is filed, when nothing of
+ * the page had to be set aside, and when no other fetch has brought calls since it was asked for,
+ * which might be newer than the page. */
 static int count_held(struct cache *c, const struct post *p, int64_t *ret)
 {
     *ret = -1;
     bool others = c->new_calls - p->fetch->new_calls != p->others;
-    if (others || p->page->nbad || !walk_wants_count(&p->fetch->walk, p->offset))
+    if (others || c->strays || p->page->nbad || !walk_wants_count(&p->fetch->walk, p->offset))
         return 0;
     return store_count_now(c->store, &p->fetch->q, ret);
 }
@@ -217,6 +242,8 @@ static void store_page(struct cache *c, const struct post *p)
     int64_t held;
     begin_writing(c);
     int rc = store_calls(c, f, p->page);
+    if (rc == 0)
+        rc = note_strays(c, f, p->page);
     if (rc == 0)
         rc = count_held(c, p, &held);
     if (rc == 0)

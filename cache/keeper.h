@@ -99,6 +99,7 @@ struct cache {
     int64_t purge_ms;               /* when old calls are looked for again */
     uint64_t new_calls;             /* that all fetches brought */
     bool oldest_first;              /* how the host was seen to sort */
+    bool strays;                    /* it was seen to list calls outside the window asked for */
     int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;
     bool changing;   /* it changes calls */

@@ -69,6 +69,7 @@ int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
 
 /* Facts: small numbers that outlive a mount. */
 #define FACT_OLDEST_FIRST "oldest_first" /* the host lists the oldest calls first: 1 */
+#define FACT_STRAYS "strays"             /* it has listed calls outside the window asked for: 1 */
 int store_put_fact(struct store *s, const char *name, int64_t value) MUST_CHECK;
 int64_t store_fact(struct store *s, const char *name); /* 0 when there is none */
 
