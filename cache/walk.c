@@ -215,6 +215,7 @@ static void next_pass(struct walk *w)
     w->pass++;
     w->before_rows = w->moved || w->doubles ? -1 : (int64_t)w->nrows;
     w->before_sum = w->sum;
+    w->shift = w->doubles && !w->shift ? w->limit / 2 : 0;
     w->doubles = 0;
     w->nrows = 0;
     w->sum = 0;
@@ -254,6 +255,7 @@ static void judge(struct walk *w, int added)
  * rest would fill, then, if that was not it, all. */
 static void plan_pages(struct walk *w, int64_t held)
 {
+    w->next -= w->shift;
     w->full_end = whole_pages(w, w->total);
     if (w->full_end < w->end)
         w->full_end = w->end;

@@ -15,6 +15,10 @@
  * right behind the rows that came, is empty. So a host that leaves holes, repeats pages, or gives
  * fewer rows a page than asked is never believed without its own total.
  *
+ * After a pass in which rows came twice the next one cuts its pages elsewhere: a call that the host
+ * has in two neighbouring rows, on two pages, is then on one, where the page's decoder sees that it
+ * is no sign of rows that moved, and sets the second aside.
+ *
  * A row is known by a number: a hash of its call_uuid, or walk_bad_row() for one without. Rows are
  * counted once, however often they come. `next` is never looked at.
  */
@@ -39,6 +43,7 @@ struct walk {
     bool moved;         /* total_count changed within this pass */
     int64_t next;       /* offset of the next page to ask for */
     int64_t end;        /* offsets below are to be asked in this pass */
+    int64_t shift;      /* rows by which this pass's second page overlaps its first */
     int64_t short_at;   /* the lowest page that was not full; INT64_MAX: none */
     int64_t last;       /* the highest page that had rows; -1: none */
     int out;            /* pages asked and not yet come */

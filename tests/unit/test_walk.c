@@ -132,6 +132,15 @@ static void ask(struct run *r, int at_once)
     }
 }
 
+/* As the decoder of a page does: a call that the page has twice is a row set aside. */
+static uint64_t row_at(const int *ids, int i, int64_t offset)
+{
+    for (int k = 0; k < i; k++)
+        if (ids[k] == ids[i])
+            return walk_bad_row(offset + i);
+    return row_of(ids[i]);
+}
+
 /* One of the pages under way comes, in any order. */
 static void answer(struct run *r)
 {
@@ -142,7 +151,7 @@ static void answer(struct run *r)
     host_lives(r->host);
     int n = host_page(r->host, offset, ids);
     for (int i = 0; i < n; i++) {
-        rows[i] = row_of(ids[i]);
+        rows[i] = row_at(ids, i, offset);
         r->seen[ids[i]] = true;
     }
     expect(walk_page(&r->walk, offset, host_total(r->host), rows, n, -1) == 0, "no memory");
@@ -509,6 +518,31 @@ START_TEST(a_page_that_lacks_a_row_is_never_believed)
 END_TEST
 
 /* The total is right, and the rows that came are fewer: a hole in disguise. */
+START_TEST(a_call_in_neighbouring_rows_is_one_call_wherever_pages_are_cut)
+{
+    for (int copies = 2; copies <= LIMIT / 2; copies++) {
+        for (int place = 0; place + copies <= 107; place++) {
+            struct host h = host_of(107);
+            for (int i = 1; i < copies; i++)
+                h.rows[place + i] = h.rows[place];
+            struct outcome o = walk_host(&h, 1 + place % AT_ONCE);
+            bool cut = place / LIMIT != (place + copies - 1) / LIMIT;
+            ck_assert_int_eq(o.state, WALK_WHOLE);
+            ck_assert_int_eq(o.pages, cut ? 13 : 6);
+            ck_assert(o.saw_all);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_call_in_rows_far_apart_is_never_believed)
+{
+    struct host h = host_of(107);
+    h.rows[90] = h.rows[5];
+    ck_assert_int_eq(walk_host(&h, AT_ONCE).state, WALK_BROKEN);
+}
+END_TEST
+
 START_TEST(a_page_given_twice_in_place_of_another_is_never_believed)
 {
     for (int n = 41; n < 200; n += 7) {
@@ -668,6 +702,8 @@ int main(void)
         ONCE(rows_without_end_end_within_reason),
         ONCE(a_hole_is_never_believed),
         ONCE(a_page_that_lacks_a_row_is_never_believed),
+        ONCE(a_call_in_neighbouring_rows_is_one_call_wherever_pages_are_cut),
+        ONCE(a_call_in_rows_far_apart_is_never_believed),
         ONCE(a_page_given_twice_in_place_of_another_is_never_believed),
         ONCE(offsets_that_have_no_effect_are_never_believed),
         ONCE(a_host_that_gives_more_than_asked_is_read_whole),
