@@ -3,39 +3,39 @@
 
 import ctypes
 import errno
+import itertools
+import json
 import os
 import re
 
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.S)
+OPEN, CLOSE = {"{", "["}, {"}", "]"}
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.S)
+
+
+def without_api_id(tokens):
+    """The tokens of a record without its members of that name."""
+    items, depth = [[]], 0
+    for token in tokens[1:-1]:
+        depth += (token in OPEN) - (token in CLOSE)
+        if token == "," and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    left = [[*item, ","] for item in items if item and json.loads(item[0]) != "api_id"]
+    return ["{", *list(itertools.chain(*left))[:-1], "}"]
 
 
 def render(raw):
     """The file of a record: its own text, laid out anew, every literal untouched."""
-    tokens = iter(TOKEN.findall(raw))
-
-    def container(close, depth):
-        items, item = [], []
-        for token in tokens:
-            if token in (close, ","):
-                items += ["".join(item)] if item else []
-                item = []
-                if token == close:
-                    break
-            elif token == ":":
-                item.append(": ")
-            else:
-                item.append(value(token, depth + 1))
-        if depth == 0:
-            items = [i for i in items if not i.startswith('"api_id":')]
-        inner, outer = "\n" + "  " * (depth + 1), "\n" + "  " * depth
-        return inner + ("," + inner).join(items) + outer + close if items else close
-
-    def value(token, depth):
-        if token in "{[":
-            return token + container({"{": "}", "[": "]"}[token], depth)
-        return token
-
-    return (value(next(tokens), 0) + "\n").encode()
+    text, before, depth = [], "", 0
+    for token in without_api_id(TOKEN.findall(raw)):
+        depth -= token in CLOSE
+        if before == "," or (before in OPEN) != (token in CLOSE):
+            text.append("\n" + "  " * depth)
+        text.append(": " if token == ":" else token)
+        depth += token in OPEN
+        before = token
+    return ("".join(text) + "\n").encode()
 
 
 def error_of(function, *args, **kwargs):
