@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measures cdrfs beside its peers. scripts/bench starts it."""
+"""Measures cdrfs beside its peers. scripts/bench starts it, and says what the options are."""
 
 import argparse
 import os
@@ -10,14 +10,16 @@ import sys
 import about
 import cold
 import held
+import memory
 import messages
+import profiling
 from place import workplace
 from timing import Failed
 
-SECTIONS = {"cold": cold, "held": held}
+SECTIONS = {"cold": cold, "held": held, "memory": memory}
 INTRO = """# Benchmarks
 
-`scripts/bench` measures cdrfs beside its peers, in one run, interleaved; `scripts/bench --help`. Only the
+`scripts/bench` measures cdrfs beside its peers, in one run, interleaved; `scripts/bench --help` says how. Only
 ratios are worth comparing from one machine, or one day, to another. Goals are those of the project, not limits
 of a test.
 """
@@ -29,7 +31,7 @@ class Bench:
     def __init__(self, args, work):
         self.quick, self.work = args.quick, work
         self.repeat = args.repeat or (2 if args.quick else 5)
-        self.budget_s = 2 if args.quick else 30
+        self.budget_s = 1 if args.quick else 30
         self.counter = messages.counter(work)
 
     def size(self, full, quick=None):
@@ -38,18 +40,16 @@ class Bench:
 
     def progress(self, text):
         if sys.stderr.isatty():
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{text}\r", end="", file=sys.stderr, flush=True)
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n", 1)[0])
-    for name, module in SECTIONS.items():
-        parser.add_argument(f"--{name}", action="store_true",
-                            help=f"only: {module.__doc__.split(chr(10), 1)[0]}")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, 2 rounds")
-    parser.add_argument("--repeat", type=int, metavar="N", help="rounds (5)")
-    parser.add_argument("--output", type=pathlib.Path, metavar="FILE",
-                        help="where the tables go; docs/BENCHMARKS.md, with --quick only stdout")
+    parser = argparse.ArgumentParser(prog="scripts/bench", usage="scripts/bench --help")
+    for name in ("quick", *SECTIONS):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--repeat", type=int)
+    parser.add_argument("--output", type=pathlib.Path)
+    parser.add_argument("--profile")
     return parser.parse_args()
 
 
@@ -57,32 +57,41 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def measure(args):
-    """The report's chapters."""
-    names = [n for n in SECTIONS if getattr(args, n)] or list(SECTIONS)
+def measure(args, work):
+    """The report."""
+    command = " ".join(["scripts/bench", *sys.argv[1:]])
+    head = "\n".join(about.lines(command, os.environ["BENCH_BUILDTYPE"]))
+    bench = Bench(args, work)
+    names = [name for name in SECTIONS if getattr(args, name)] or list(SECTIONS)
+    return "\n".join([INTRO, head, "", *(str(SECTIONS[name].section(bench)) for name in names)])
+
+
+def report_of(args):
     with workplace() as work:
-        bench = Bench(args, work)
-        return [SECTIONS[name].section(bench) for name in names]
+        text = measure(args, work)
+    path = args.output or (None if args.quick else pathlib.Path("docs/BENCHMARKS.md"))
+    if path:
+        path.write_text(text, encoding="utf-8")
+    print(text)
+    print(f"bench: {text.count('| met |')} goals met, {text.count('| **missed** |')} missed"
+          + (f"; {path}" if path else ""), file=sys.stderr)
 
 
 def main():
     args = arguments()
     signal.signal(signal.SIGTERM, interrupted)
-    if os.geteuid():
-        sys.exit("bench: only root can mount a tmpfs and empty the kernel's caches")
-    command = " ".join(["scripts/bench", *sys.argv[1:]])
-    head = "\n".join(about.lines(command, os.environ["BENCH_BUILDTYPE"]))
+    if args.profile == "list":
+        sys.exit(print("\n".join(profiling.rows())))
     try:
-        chapters = measure(args)
-    except Failed as e:
+        if args.profile:
+            with workplace() as work:
+                profiling.profile(Bench(args, work), args.profile)
+        else:
+            report_of(args)
+    except (Failed, OSError) as e:
         sys.exit(f"bench: {e}")
     except KeyboardInterrupt:
         sys.exit("bench: interrupted")
-    text = "\n".join([INTRO, head, "", *map(str, chapters)])
-    output = args.output or (None if args.quick else pathlib.Path("docs/BENCHMARKS.md"))
-    if output:
-        output.write_text(text, encoding="utf-8")
-    print(text)
 
 
 if __name__ == "__main__":
