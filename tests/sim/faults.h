@@ -9,7 +9,7 @@
 
 #include "text.h"
 
-enum { FAULT_BODY_MAX = 64 << 20, FAULTS_MAX = 1024 };
+enum { FAULT_BODY_MAX = 128 << 20, FAULTS_MAX = 1024 };
 
 enum fault_kind {
     FAULT_STATUS,

@@ -17,6 +17,7 @@ enum reply_mode { REPLY_WHOLE, REPLY_TRUNCATE, REPLY_DRIP, REPLY_CLOSE, REPLY_RE
 struct reply {
     int status;
     struct text body;
+    const struct text *lent; /* the body instead, when not NULL; it outlives the answer */
     const char *type; /* content type, constant text */
     struct {
         char *name;

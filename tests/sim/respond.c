@@ -50,6 +50,8 @@ static struct MHD_Response *slow_response(struct request *r, struct reply *reply
         return NULL;
     b->request = r;
     b->drip = reply->mode == REPLY_DRIP;
+    if (reply->lent)
+        text_add(&reply->body, reply->lent->data, reply->lent->len);
     b->data = text_take(&reply->body, &b->len);
     return MHD_create_response_from_callback(b->len, 16384, read_slow, b, free_slow);
 }
@@ -57,8 +59,12 @@ static struct MHD_Response *slow_response(struct request *r, struct reply *reply
 static struct MHD_Response *whole_response(struct reply *reply)
 {
     size_t len;
-    char *data = text_take(&reply->body, &len);
+    char *data;
 
+    if (reply->lent)
+        return MHD_create_response_from_buffer(reply->lent->len, reply->lent->data,
+                                               MHD_RESPMEM_PERSISTENT);
+    data = text_take(&reply->body, &len);
     if (!data)
         return MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
@@ -116,7 +122,7 @@ enum MHD_Result respond(struct request *r, struct reply *reply)
 static void replace_body(const struct fault *f, struct reply *reply)
 {
     text_release(&reply->body);
-    text_add(&reply->body, f->body.data ? f->body.data : "", f->body.len);
+    reply->lent = f->body.data ? &f->body : NULL;
 }
 
 static void forget_rows(struct reply *reply)
