@@ -124,7 +124,7 @@ static int decode_rows(struct slice array, struct page **ret)
     return 0;
 }
 
-/* -EBADMSG when there is no usable total_count. */
+/* -EBADMSG when there is no total_count, or one that no account has. */
 static int read_total(struct slice meta, int64_t *ret)
 {
     json_error_t e = {0};
@@ -133,7 +133,7 @@ static int read_total(struct slice meta, int64_t *ret)
     if (rc < 0)
         return rc;
     json_t *v = json_object_get(m, "total_count");
-    if (!json_is_integer(v) || json_integer_value(v) < 0)
+    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > TOTAL_MAX)
         return -EBADMSG;
     *ret = json_integer_value(v);
     return 0;

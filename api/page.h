@@ -15,6 +15,7 @@
 #define BODY_MAX_BYTES (4u << 20)
 #define PAGE_ROWS_MAX                                                                              \
     1000 /* a host that ignores the limit may send more than 20, but not any number */
+#define TOTAL_MAX 5000000 /* calls of one window */
 
 /* A row that cannot be a file: why, and where it stood. */
 struct bad_row {

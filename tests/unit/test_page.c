@@ -85,7 +85,7 @@ static const struct {
     {"{\"new_key\":{\"deep\":[1,{}]},\"meta\":{\"total_count\":1,\"more\":[[]]},\"objects\":[" ROW(
          "a") "],\"error\":null}",
      1, 1},
-    {"{" META("9223372036854775807") ",\"objects\":[]}", INT64_MAX, 0},
+    {"{" META("5000000") ",\"objects\":[]}", TOTAL_MAX, 0},
 };
 
 START_TEST(a_list_is_read_whatever_else_it_says)
@@ -117,6 +117,8 @@ static const char *const no_lists[] = {
     "{" META("null") ",\"objects\":[]}",
     "{" META("-1") ",\"objects\":[]}",
     "{" META("4.5") ",\"objects\":[]}",
+    "{" META("5000001") ",\"objects\":[]}",
+    "{" META("9223372036854775807") ",\"objects\":[]}",
     "{" META("99999999999999999999") ",\"objects\":[]}",
     "{" META("true") ",\"objects\":[]}",
     "{\"meta\":{\"total_count\":1,},\"objects\":[]}",
