@@ -61,7 +61,7 @@ void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct 
     ret->st_mode = S_IFDIR | (0555 & ~fs->umask);
     ret->st_nlink = 2;
     if (d->kind == FILE_CONTROL) {
-        ret->st_mode = S_IFREG | ((d->axis == CONTROL_REFRESH ? 0222u : 0444u) & ~fs->umask);
+        ret->st_mode = S_IFREG | (0222u & ~fs->umask); /* those that are read are snapshots */
         ret->st_nlink = 1;
     }
 }

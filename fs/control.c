@@ -31,7 +31,7 @@ static void put_time(struct buf *out, const char *what, int64_t t)
     buf_printf(out, "%s %s", what, text);
 }
 
-void control_status(struct fs *fs, struct buf *out)
+static void put_status(struct fs *fs, struct buf *out)
 {
     struct cache_health h = cache_health(fs->cache);
     int64_t calls = 0, bytes = 0;
@@ -54,6 +54,17 @@ void control_status(struct fs *fs, struct buf *out)
         buf_puts(out, "listings: fresh\n");
     }
     buf_printf(out, "held: %" PRId64 " calls, %" PRId64 " bytes\n", calls, bytes);
+}
+
+bool control_is_written(enum control control)
+{
+    return control == CONTROL_REFRESH;
+}
+
+void control_read(struct fs *fs, enum control control, struct buf *out)
+{
+    if (control == CONTROL_STATUS)
+        put_status(fs, out);
 }
 
 /* The query of a path; a name in a window is a call, and stands for the window. */

@@ -16,8 +16,13 @@ enum control { CONTROL_STATUS, CONTROL_REFRESH, CONTROLS };
 int control_by_name(const char *name);
 const char *control_name(enum control control);
 
-/* Appends the text of status. */
-void control_status(struct fs *fs, struct buf *out);
+/* Which of them are written to; the others are read, each look-up making a snapshot (shot.h). */
+bool control_is_written(enum control control);
+
+#define CONTROL_TEXT_MAX (1u << 20)
+
+/* Appends the text of one that is read. */
+void control_read(struct fs *fs, enum control control, struct buf *out);
 
 /*
  * Takes what was written to a control file: paths below the mount, one a line, with or without a

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fs/attr.h"
+#include "fs/control.h"
 #include "fs/handlers.h"
 #include "fs/park.h"
 #include "fs/shot.h"
@@ -28,6 +29,8 @@ int entry_of_dir(struct fs *fs, uint64_t parent, const char *name, const struct 
         rc = nodes_get(fs->nodes, ret->ino, &info);
     if (rc == 0)
         attr_of_dir(fs, d, info.ino, &ret->attr);
+    if (d->kind == FILE_CONTROL)
+        ret->attr_timeout = 0; /* the kernel takes what is written for its size */
     return rc;
 }
 
@@ -63,6 +66,7 @@ struct rendering {
     uint64_t ino;
 };
 
+/* Its name is not kept: the next look-up may find another. */
 static void reply_shot(fuse_req_t req, int rc, const struct shot_info *info)
 {
     struct fs *fs = fs_of(req);
@@ -146,6 +150,16 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
     cache_visit(fs->cache, &file->q);
 }
 
+static void lookup_control(fuse_req_t req, const struct dir *file, uint64_t ino)
+{
+    struct fs *fs = fs_of(req);
+    struct buf text = buf_make(CONTROL_TEXT_MAX);
+    struct shot_info info;
+    control_read(fs, (enum control)file->axis, &text);
+    int rc = shots_put_text(fs->shots, &text, ino, cache_now(fs->cache), &info);
+    reply_shot(req, rc, &info);
+}
+
 /* --- directories --- */
 
 static void lookup_dir(fuse_req_t req, uint64_t parent, const char *name,
@@ -164,6 +178,8 @@ static void lookup_dir(fuse_req_t req, uint64_t parent, const char *name,
         fuse_reply_err(req, -rc);
     } else if (d.kind == FILE_RENDERED) {
         lookup_file(req, &d, inode_of_dir(above->ino, name));
+    } else if (d.kind == FILE_CONTROL && !control_is_written((enum control)d.axis)) {
+        lookup_control(req, &d, inode_of_dir(above->ino, name));
     } else {
         bool first = above->dir.kind == DIR_AXIS && nodes_is_view(fs->nodes, parent);
         if (first)

@@ -18,6 +18,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
     /* Attributes are at hand when names are, so a plain listing never costs more. */
     conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
     conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
+    /* Opens do not reach us, so that truncating must. */
+    conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 }
 
 static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -47,51 +49,27 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
         fuse_reply_err(req, ESTALE);
     } else {
         attr_of_dir(fs, &info.dir, info.ino, &st);
-        fuse_reply_attr(req, &st, KEEP_DIR);
+        fuse_reply_attr(req, &st, info.dir.kind == FILE_CONTROL ? 0 : KEEP_DIR);
     }
 }
 
-/* Which control file a node is; -1 for all else. */
-static int control_of(fuse_req_t req, fuse_ino_t node)
-{
-    struct node_info info;
-    bool control = !(node & (NODE_CALL | NODE_SHOT)) &&
-                   nodes_get(fs_of(req)->nodes, node, &info) == 0 && info.dir.kind == FILE_CONTROL;
-    return control ? info.dir.axis : -1;
-}
-
-/* The only file that can be written to. */
+/* A file of .cdrfs that can be written to; the others are snapshots. */
 static bool is_writable(fuse_req_t req, fuse_ino_t node)
 {
-    return control_of(req, node) == CONTROL_REFRESH;
+    struct node_info info;
+    return !(node & (NODE_CALL | NODE_SHOT)) && nodes_get(fs_of(req)->nodes, node, &info) == 0 &&
+           info.dir.kind == FILE_CONTROL;
 }
 
-/* Made anew for each read: it is shorter than any buffer a reader uses. */
-static void read_control(fuse_req_t req, int control, size_t size, off_t off)
-{
-    struct buf text = buf_make(4096);
-    if (control == CONTROL_STATUS)
-        control_status(fs_of(req), &text);
-    size_t from = (size_t)off < text.len ? (size_t)off : text.len;
-    size_t n = text.len - from < size ? text.len - from : size;
-    fuse_reply_buf(req, n ? text.p + from : NULL, n);
-    buf_release(&text);
-}
-
+/*
+ * No file needs to be opened: every size is exact at its look-up, and nothing is read directly. The
+ * kernel does not ask again, for any file, nor does it tell when one is closed; and it keeps what
+ * was read for as long as it knows the file.
+ */
 static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-    int control = control_of(req, node);
-    fi->direct_io = control >= 0; /* its size is not known before */
-    if (control == CONTROL_REFRESH) {
-        fuse_reply_open(req, fi);
-        return;
-    }
-    if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
-        fuse_reply_err(req, EROFS);
-        return;
-    }
-    fi->keep_cache = control < 0;
-    fuse_reply_open(req, fi);
+    (void)node, (void)fi;
+    fuse_reply_err(req, ENOSYS);
 }
 
 static void read_shot(fuse_req_t req, uint64_t node, size_t size, off_t off)
@@ -110,13 +88,12 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
     CLEANUP_FREE char *body = NULL;
     size_t n = 0;
     (void)fi;
-    int control = control_of(req, node);
-    if (control >= 0) {
-        read_control(req, control, size, off);
-        return;
-    }
     if (node & NODE_SHOT) {
         read_shot(req, node, size, off);
+        return;
+    }
+    if (!(node & NODE_CALL)) { /* one that is written to: there is nothing to read */
+        fuse_reply_buf(req, NULL, 0);
         return;
     }
     int rc = cache_body(fs_of(req)->cache, (int64_t)(node & ~NODE_CALL), &body, &n);
@@ -148,10 +125,8 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 /* Without default_permissions this is what access(2) says. */
 static void on_access(fuse_req_t req, fuse_ino_t node, int mask)
 {
-    bool file = control_of(req, node) >= 0 || node & (NODE_CALL | NODE_SHOT);
-    fuse_reply_err(req, mask & W_OK && !is_writable(req, node) ? EROFS
-                        : file && mask & X_OK                  ? EACCES
-                                                               : 0);
+    bool writable = is_writable(req, node), file = writable || node & (NODE_CALL | NODE_SHOT);
+    fuse_reply_err(req, mask & W_OK && !writable ? EROFS : file && mask & X_OK ? EACCES : 0);
 }
 
 static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,

@@ -158,7 +158,7 @@ static bool put_dir(struct filling *f, const char *name, off_t next)
     const char *reason;
     if (path_child(&f->dirh->info.dir, name, INT64_MAX, &d, &reason) < 0)
         return true;
-    if (d.kind == FILE_RENDERED)
+    if (d.kind == FILE_RENDERED || d.kind == FILE_CONTROL)
         return put_file(f, name, next);
     if (entry_of_dir(f->fs, f->dirh->node, name, &d, &e) < 0)
         return true; /* left out: it cannot be looked up either */

@@ -18,6 +18,7 @@
 struct shot {
     struct shot_info info;
     int64_t at;       /* where in the file */
+    char *text;       /* not NULL: it stands in memory instead */
     struct mark mark; /* of its calls when it was made */
     uint64_t changes; /* of the cache then, or when the mark was last found the same */
     uint64_t lookups;
@@ -58,6 +59,7 @@ void shots_destroy(struct shots *s)
     HASH_CLEAR(by_ino, s->by_ino);
     HASH_ITER (by_id, s->by_id, shot, tmp) {
         HASH_DELETE(by_id, s->by_id, shot);
+        free(shot->text);
         free(shot);
     }
     close(s->fd);
@@ -150,9 +152,10 @@ static void drop(struct shots *s, struct shot *shot)
 {
     retire(s, shot);
     HASH_DELETE(by_id, s->by_id, shot);
-    if (shot->info.size)
+    if (shot->info.size && !shot->text)
         fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, shot->at,
                   whole_blocks(shot->info.size));
+    free(shot->text);
     free(shot);
 }
 
@@ -174,6 +177,14 @@ static bool reuse(struct shots *s, uint64_t ino, uint64_t changes, const struct 
     return same;
 }
 
+static int publish_locked(struct shots *s, struct shot *shot)
+{
+    shot->info.id = NODE_SHOT | ++s->last_id;
+    shot->lookups = 1;
+    HASH_ADD(by_id, s->by_id, info.id, sizeof(shot->info.id), shot);
+    return shot->by_id.tbl ? 0 : -ENOMEM;
+}
+
 static int publish(struct shots *s, struct shot *shot)
 {
     struct shot *before;
@@ -181,17 +192,39 @@ static int publish(struct shots *s, struct shot *shot)
     HASH_FIND(by_ino, s->by_ino, &shot->info.ino, sizeof(shot->info.ino), before);
     if (before)
         retire(s, before);
-    shot->info.id = NODE_SHOT | ++s->last_id;
-    shot->lookups = 1;
     s->end = whole_blocks(shot->at + shot->info.size);
-    HASH_ADD(by_id, s->by_id, info.id, sizeof(shot->info.id), shot);
-    bool added = shot->by_id.tbl != NULL;
-    if (added) {
+    int rc = publish_locked(s, shot);
+    if (rc == 0) {
         HASH_ADD(by_ino, s->by_ino, info.ino, sizeof(shot->info.ino), shot);
         shot->current = shot->by_ino.tbl != NULL;
     }
     pthread_mutex_unlock(&s->lock);
-    return added ? 0 : -ENOMEM;
+    return rc;
+}
+
+int shots_put_text(struct shots *s, struct buf *text, uint64_t ino, int64_t mtime,
+                   struct shot_info *ret)
+{
+    struct shot *shot = buf_error(text) ? NULL : calloc(1, sizeof(*shot));
+    int rc = shot ? 0 : buf_error(text) ? buf_error(text) : -ENOMEM;
+    if (rc == 0) {
+        shot->text = text->p ? text->p : strdup("");
+        shot->info = (struct shot_info){.ino = ino, .size = (int64_t)text->len, .mtime = mtime};
+        *text = buf_make(text->max);
+        rc = shot->text ? 0 : -ENOMEM;
+    }
+    pthread_mutex_lock(&s->lock);
+    if (rc == 0)
+        rc = publish_locked(s, shot);
+    if (rc == 0)
+        *ret = shot->info;
+    pthread_mutex_unlock(&s->lock);
+    if (rc < 0 && shot) {
+        free(shot->text);
+        free(shot);
+    }
+    buf_release(text);
+    return rc;
 }
 
 static int make(struct shots *s, struct cache *c, const struct dir *d, uint64_t ino,
@@ -246,18 +279,24 @@ int shots_get(struct shots *s, uint64_t id, struct shot_info *ret)
 
 ssize_t shots_read(struct shots *s, uint64_t id, void *buf, size_t size, int64_t off)
 {
-    int64_t at = 0, left = 0;
+    int64_t at = 0;
+    size_t n = 0;
+    bool in_file = false;
     pthread_mutex_lock(&s->lock);
     struct shot *shot = find(s, id);
     if (shot) {
+        int64_t left = off < shot->info.size ? shot->info.size - off : 0;
+        n = (int64_t)size < left ? size : (size_t)left;
         at = shot->at + off;
-        left = off < shot->info.size ? shot->info.size - off : 0;
+        in_file = !shot->text;
+        if (shot->text && n)
+            memcpy(buf, shot->text + off, n);
     }
     pthread_mutex_unlock(&s->lock);
     if (!shot)
         return -ENOENT;
-    ssize_t n = pread(s->fd, buf, (int64_t)size < left ? size : (size_t)left, at);
-    return n < 0 ? -errno : n;
+    ssize_t got = in_file ? pread(s->fd, buf, n, at) : (ssize_t)n;
+    return got < 0 ? -errno : got;
 }
 
 void shots_forget(struct shots *s, uint64_t id, uint64_t lookups)

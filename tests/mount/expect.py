@@ -47,6 +47,15 @@ def error_of(function, *args, **kwargs):
     return None
 
 
+def write_to(path, flags):
+    """An open file may be found to be read-only when it is written to."""
+    fd = os.open(path, flags, 0o600)
+    try:
+        os.write(fd, b"x")
+    finally:
+        os.close(fd)
+
+
 class Dirent(ctypes.Structure):
     _fields_ = [("ino", ctypes.c_uint64), ("off", ctypes.c_int64), ("reclen", ctypes.c_ushort),
                 ("type", ctypes.c_ubyte), ("name", ctypes.c_char * 256)]

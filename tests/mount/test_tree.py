@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from expect import error_of
+from expect import error_of, write_to
 from harness import PATIENCE_S, day, epoch
 
 OLD = day(6)
@@ -169,10 +169,6 @@ def test_a_call_of_a_day_not_held_opens_by_name(sim_of, mount_of):
 
 
 # --- writing ---
-
-
-def write_to(path, flags):
-    os.close(os.open(path, flags, 0o600))
 
 
 WRITES = {

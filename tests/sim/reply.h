@@ -18,7 +18,7 @@ struct reply {
     int status;
     struct text body;
     const struct text *lent; /* the body instead, when not NULL; it outlives the answer */
-    const char *type; /* content type, constant text */
+    const char *type;        /* content type, constant text */
     struct {
         char *name;
         char *value;
