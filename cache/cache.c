@@ -344,6 +344,17 @@ int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, st
     return store_bodies(c->store, q, fn, arg);
 }
 
+int cache_bodies_after(struct cache *c, const struct query *q, int64_t after, int64_t last,
+                       int most, store_body_fn *fn, void *arg)
+{
+    return store_bodies_after(c->store, q, after, last, most, fn, arg);
+}
+
+bool cache_holds(struct cache *c, const struct query *q, int64_t id)
+{
+    return store_holds(c->store, q, id);
+}
+
 int cache_mark(struct cache *c, const struct query *q, struct mark *ret)
 {
     return store_mark(c->store, q, ret);

@@ -115,6 +115,9 @@ int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value
                void *arg) MUST_CHECK;
 int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, struct slice body),
                  void *arg) MUST_CHECK;
+int cache_bodies_after(struct cache *c, const struct query *q, int64_t after, int64_t last,
+                       int most, store_body_fn *fn, void *arg) MUST_CHECK;
+bool cache_holds(struct cache *c, const struct query *q, int64_t id);
 int cache_mark(struct cache *c, const struct query *q, struct mark *ret) MUST_CHECK;
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes) MUST_CHECK;
 

@@ -119,6 +119,15 @@ int store_seen(struct store *s, int axis, int (*fn)(void *arg, const char *value
 int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, struct slice body),
                  void *arg) MUST_CHECK;
 
+/* Hands the bytes of at most `most` calls matching q with ids above after and up to last to fn, in
+ * the order of their ids. */
+typedef int store_body_fn(void *arg, int64_t id, struct slice body);
+int store_bodies_after(struct store *s, const struct query *q, int64_t after, int64_t last,
+                       int most, store_body_fn *fn, void *arg) MUST_CHECK;
+
+/* True when the call of that id is held and matches q. */
+bool store_holds(struct store *s, const struct query *q, int64_t id);
+
 /* Two equal marks of q: nothing of it changed in between. (But for an amendment within one second
  * of another that keeps the size.) */
 struct mark {

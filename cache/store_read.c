@@ -211,6 +211,35 @@ int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, st
     return rc;
 }
 
+int store_bodies_after(struct store *s, const struct query *q, int64_t after, int64_t last,
+                       int most, store_body_fn *fn, void *arg)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s,
+                           "SELECT id, (SELECT bytes FROM body WHERE body.id = call.id) FROM call",
+                           q, " AND id > ? AND id <= ? ORDER BY id LIMIT ?");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, r.next, after);
+    sqlite3_bind_int64(r.st, r.next + 1, last);
+    sqlite3_bind_int(r.st, r.next + 2, most);
+    while (rc >= 0 && (rc = reading_step(&r)) > 0) {
+        const char *bytes = sqlite3_column_blob(r.st, 1);
+        rc = fn(arg, sqlite3_column_int64(r.st, 0),
+                (struct slice){bytes, (size_t)sqlite3_column_bytes(r.st, 1)});
+    }
+    return rc;
+}
+
+bool store_holds(struct store *s, const struct query *q, int64_t id)
+{
+    CLEANUP_READING struct reading r;
+    if (reading_begin(&r, s, "SELECT 1 FROM call", q, " AND id = ?") < 0)
+        return false;
+    sqlite3_bind_int64(r.st, r.next, id);
+    return reading_step(&r) > 0;
+}
+
 int store_mark(struct store *s, const struct query *q, struct mark *ret)
 {
     CLEANUP_READING struct reading r;

@@ -14,6 +14,7 @@
 
 struct dirh;
 struct park;
+struct push;
 struct shots;
 struct used;
 struct worker;
@@ -25,6 +26,7 @@ struct fs {
     struct fuse_session *session; /* NULL until it is made */
     struct nodes *nodes;
     struct park *park;
+    struct push *push;
     struct shots *shots;
     struct used *used;
     struct worker *worker;

@@ -11,6 +11,7 @@
 #include "fs/attr.h"
 #include "fs/control.h"
 #include "fs/handlers.h"
+#include "fs/push.h"
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -102,7 +103,9 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
         return;
     }
     size_t from = (size_t)off < n ? (size_t)off : n;
+    struct fs *fs = fs_of(req);
     fuse_reply_buf(req, body + from, n - from < size ? n - from : size);
+    push_read(fs->push, (int64_t)(node & ~NODE_CALL));
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)

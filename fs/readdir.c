@@ -13,6 +13,7 @@
 #include "fs/handlers.h"
 #include "fs/listing.h"
 #include "fs/park.h"
+#include "fs/push.h"
 
 #define DOTS 2
 #define FEW_CALLS 200 /* as many as ten requests bring */
@@ -36,6 +37,7 @@ struct filling {
     bool plus;
     char *buf;
     size_t size, used;
+    int64_t first, last; /* ids of the calls in it; 0: none */
 };
 
 static void add_handle(struct fs *fs, struct dirh *h)
@@ -140,7 +142,12 @@ static bool put_call(void *arg, const struct entry *e)
     char name[FILE_NAME_MAX];
     path_call_name(e->uuid, name);
     entry_of_call(f->fs, e, &param);
-    return put(f, name, &param, e->id + DOTS);
+    if (!put(f, name, &param, e->id + DOTS))
+        return false;
+    f->last = e->id;
+    if (!f->first)
+        f->first = e->id;
+    return true;
 }
 
 /* A rendered file's entry is only a name: to know its size it would have to be rendered. */
@@ -230,12 +237,18 @@ static int answer(struct fs *fs, struct parked *p, struct filling *f)
     return fill_listing(f, h, p->off);
 }
 
-static void reply(fuse_req_t req, int rc, struct filling *f)
+/* h may be gone once the request is answered. */
+static void reply(fuse_req_t req, int rc, struct filling *f, off_t off)
 {
-    if (rc < 0)
+    struct fs *fs = fs_of(req);
+    if (rc < 0) {
         fuse_reply_err(req, -rc);
-    else
-        fuse_reply_buf(req, f->buf, f->used);
+    } else {
+        struct query q = f->dirh->info.dir.q;
+        bool listed = f->plus && f->first;
+        if (fuse_reply_buf(req, f->buf, f->used) == 0 && listed)
+            push_listed(fs->push, &q, off <= DOTS, f->first, f->last);
+    }
     free(f->buf);
 }
 
@@ -253,8 +266,9 @@ static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
         park_wait(fs, p);
         return;
     }
+    off_t off = p->off;
     park_end(fs, p);
-    reply(req, rc, &f);
+    reply(req, rc, &f, off);
 }
 
 static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct dirh *h, bool plus)
@@ -282,7 +296,7 @@ static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct di
         rc = answer(fs, &model, &f);
     }
     if (rc != -EAGAIN) {
-        reply(req, rc, &f);
+        reply(req, rc, &f, off);
         return;
     }
     free(f.buf);

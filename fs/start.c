@@ -19,6 +19,7 @@
 #include "fs/handlers.h"
 #include "fs/hup.h"
 #include "fs/park.h"
+#include "fs/push.h"
 #include "fs/shot.h"
 #include "fs/used.h"
 #include "fs/worker.h"
@@ -186,15 +187,18 @@ static int set_console_zone(const char *zone, char *error)
 }
 
 /*
- * The kernel drops what it keeps of a call whose record was amended. This runs on the cache's
+ * The kernel drops what it keeps of a call whose record was amended; nothing older of it may be
+ * pushed after that. This runs on the cache's
  * thread, inside no request: the pages it waits for are read by FUSE workers, which never wait for
  * this thread.
  */
 static void on_amended(void *arg, int64_t id)
 {
     const struct fs *fs = arg;
+    push_pause(fs->push);
     if (fs->session)
         fuse_lowlevel_notify_inval_inode(fs->session, NODE_CALL | (uint64_t)id, 0, 0);
+    push_resume(fs->push);
 }
 
 static int make_source(const struct options *o, const struct account *a, struct source **ret,
@@ -308,6 +312,7 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
         /* No handler runs any more. All that is parked is answered while the session can still
          * carry the replies: unmounting closes its descriptor. */
         hup_destroy(hup);
+        push_stop(fs->push);
         shots_stop(fs->shots);
         worker_stop(fs->worker);
         cache_destroy(fs->cache);
@@ -370,8 +375,10 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     pthread_mutex_init(&fs.dirhs_lock, NULL);
     forbid_dumps();
     hup_block();
-    int rc = fs.nodes && fs.park && fs.used ? channel_prepare(o->mountpoint, error, sizeof(error))
-                                            : -ENOMEM;
+    fs.push = push_create(&fs);
+    int rc = fs.nodes && fs.park && fs.used && fs.push
+                 ? channel_prepare(o->mountpoint, error, sizeof(error))
+                 : -ENOMEM;
     if (rc == 0)
         rc = make_source(o, a, &s, error);
     if (rc == 0 && (rc = prove_credentials(s, &log, &date)) < 0)
@@ -386,6 +393,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
         log_line(&log, LOG_LEVEL_ERROR, "%s", error);
     worker_destroy(fs.worker);
     cache_destroy(fs.cache);
+    push_destroy(fs.push);
     shots_destroy(fs.shots);
     used_destroy(fs.used);
     park_destroy(fs.park);
