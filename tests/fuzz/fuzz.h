@@ -37,6 +37,9 @@ const char *fuzz_buf(const struct buf *b);
 
 bool fuzz_equal(struct slice a, struct slice b);
 
+/* What may be the name of a file: call_uuid_valid() once more, and plainly. */
+bool fuzz_is_name(const char *uuid);
+
 /* What holds of every call that is decoded, whatever it was decoded from. */
 void fuzz_check_call(const struct call *c);
 

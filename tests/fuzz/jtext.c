@@ -55,6 +55,17 @@ static void shift(struct buf *out, struct slice s, int blanks)
     }
 }
 
+/* Every line says something: an empty container stays on its line. */
+static void check_lines(struct slice s)
+{
+    bool something = false;
+    for (size_t i = 0; i < s.n; i++) {
+        CHECK(s.p[i] != '\n' || something);
+        something = s.p[i] != '\n' && (something || s.p[i] != ' ');
+    }
+    CHECK(something);
+}
+
 static void check_layouts(struct slice text, json_t *value)
 {
     struct buf flat = buf_make(SIZE_MAX), plain = buf_make(SIZE_MAX), tall = buf_make(SIZE_MAX),
@@ -64,6 +75,7 @@ static void check_layouts(struct slice text, json_t *value)
     CHECK(fuzz_equal(bytes(&flat), bytes(&plain)));
     check_value(bytes(&flat), value);
     jtext_indent(&tall, text, 0);
+    check_lines(bytes(&tall));
     check_value(bytes(&tall), value);
     jtext_indent(&again, bytes(&tall), 0);
     CHECK(fuzz_equal(bytes(&again), bytes(&tall)));

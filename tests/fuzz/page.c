@@ -3,15 +3,17 @@
  * The body of an answer: the input is one, read as a list, as one call, and as an error.
  *
  * A body is taken or refused, never both. What is taken has only names that are safe, bodies that
- * tile the page's text, and the same calls when the list is sent once more with those bodies as its
- * rows. A list that is cut short is refused.
+ * tile the page's text, the same calls when the list is sent once more with those bodies as its
+ * rows, and rows that are good or bad as each would be alone. A list that is cut short is refused.
  */
 #include <errno.h>
 
+#include "api/jtext.h"
 #include "api/page.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CUTS 8
+#define ROWS_MAX 20 /* looked at one by one */
 
 typedef int decode_fn(const char *body, size_t n, struct page **ret, struct failure *f);
 
@@ -91,6 +93,50 @@ static void check_alone(const struct call *c)
     page_free(p);
 }
 
+/* The array that counts is the last of that name. */
+static struct slice rows_of(struct slice text)
+{
+    struct jtext j;
+    struct slice key, value, rows = {0};
+    int rc = jtext_open(&j, text, '{');
+    while (rc >= 0 && (rc = jtext_next(&j, &key, &value)) > 0)
+        if (jtext_key_is(key, "objects"))
+            rows = value;
+    CHECK(rc == 0 && rows.n);
+    return rows;
+}
+
+/* A row alone is bad where it was bad on its page, and else the same call. */
+static void check_row(struct slice row, const struct bad_row *bad, const struct call *good)
+{
+    struct buf text = buf_make(SIZE_MAX);
+    buf_puts(&text, "{\"meta\":{\"total_count\":1},\"objects\":[");
+    buf_append(&text, row.p, row.n);
+    buf_puts(&text, "]}");
+    struct page *p = decode(page_decode, (struct slice){fuzz_buf(&text), text.len});
+    CHECK(p && p->rows == 1 && p->nbad == (bad ? 1 : 0));
+    if (bad)
+        CHECK(strcmp(bad->reason, p->bad[0].reason) == 0);
+    else
+        fuzz_check_same_call(good, &p->calls[0]);
+    page_free(p);
+    buf_release(&text);
+}
+
+static void check_rows(const struct page *p, struct slice text)
+{
+    struct jtext j;
+    struct slice key, row;
+    int i = 0, bad = 0, rc = jtext_open(&j, rows_of(text), '[');
+    for (; rc >= 0 && (rc = jtext_next(&j, &key, &row)) > 0; i++) {
+        bool is_bad = bad < p->nbad && p->bad[bad].index == i;
+        if (i < ROWS_MAX)
+            check_row(row, is_bad ? &p->bad[bad] : NULL, &p->calls[i - bad]);
+        bad += is_bad;
+    }
+    CHECK(rc == 0 && i == p->rows && bad == p->nbad);
+}
+
 static void check_cuts(struct slice text)
 {
     while (text.n && strchr(" \t\r\n", text.p[text.n - 1]) && text.p[text.n - 1])
@@ -106,6 +152,7 @@ static void as_list(struct slice text)
     if (p) {
         check_page(p);
         check_again(p);
+        check_rows(p, text);
         for (int i = 0; i < p->ncalls; i++)
             check_alone(&p->calls[i]);
         check_cuts(text);

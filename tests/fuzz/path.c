@@ -41,6 +41,34 @@ static struct call edge_of(const struct query *q, bool upper)
     return c;
 }
 
+/* And one just outside on that axis, which does not; 0 when there is no outside. */
+static bool step_out(const struct query *q, int axis, bool upper, struct call *c)
+{
+    struct range r = q->num[axis];
+    if (upper ? r.hi == INT64_MAX : r.lo == INT64_MIN)
+        return false;
+    c->num[axis] = upper ? r.hi : r.lo - 1;
+    return true;
+}
+
+static void check_outside(const struct query *q)
+{
+    for (int axis = 0; axis < NUM_AXES; axis++) {
+        for (int upper = 0; upper < 2; upper++) {
+            struct call c = edge_of(q, upper);
+            CHECK(!step_out(q, axis, upper, &c) || !query_match(q, &c));
+        }
+    }
+    for (int axis = 0; axis < TEXT_AXES; axis++) {
+        struct call c = edge_of(q, false);
+        size_t n = strlen(c.text[axis]);
+        if (!n)
+            continue;
+        c.text[axis][n - 1] = '\0';
+        CHECK(!query_match(q, &c));
+    }
+}
+
 static void check_narrower(const struct query *child, const struct query *parent)
 {
     CHECK(query_implies(child, parent) && query_filters_imply(child, parent));
@@ -49,6 +77,7 @@ static void check_narrower(const struct query *child, const struct query *parent
         CHECK(query_match(child, &c) == !child->none);
         CHECK(child->none || query_match(parent, &c));
     }
+    check_outside(child);
 }
 
 static void check_key(const struct query *q)
@@ -114,12 +143,25 @@ static void check_call_name(const char *name)
     char uuid[CALL_UUID_MAX], again[FILE_NAME_MAX];
     if (path_call(name, uuid) < 0)
         return;
-    CHECK(call_uuid_valid(uuid, strlen(uuid)));
+    CHECK(fuzz_is_name(uuid));
     path_call_name(uuid, again);
     CHECK(strcmp(name, again) == 0);
 }
 
-static void check_dir(const struct dir *d, const struct dir *parent)
+/* A window's name is a date, and what its tree puts behind one. */
+static void check_window_name(const struct dir *d, const char *name)
+{
+    struct range r;
+    const char *suffix = path_suffix(d->tree);
+    CHECK(strlen(name) > strlen(suffix));
+    size_t n = strlen(name) - strlen(suffix);
+    CLEANUP_FREE char *date = fuzz_text(name, n);
+    CHECK(strcmp(name + n, suffix) == 0);
+    CHECK(path_date(date, &r) == 0 && r.lo <= NOW);
+    CHECK(d->q.none || (d->q.num[AXIS_END_TIME].lo >= r.lo && d->q.num[AXIS_END_TIME].hi <= r.hi));
+}
+
+static void check_dir(const struct dir *d, const struct dir *parent, const char *name)
 {
     CHECK(d->tree < TREES);
     CHECK(!d->root || d->kind == DIR_FILTERS);
@@ -130,8 +172,7 @@ static void check_dir(const struct dir *d, const struct dir *parent)
     for (int i = 0; i < NUM_AXES && !d->q.none; i++)
         CHECK(d->q.num[i].lo < d->q.num[i].hi);
     if (d->kind == DIR_WINDOW || d->kind == FILE_RENDERED)
-        CHECK(d->q.none || d->q.num[AXIS_END_TIME].lo <= NOW ||
-              parent->q.num[AXIS_END_TIME].lo > NOW);
+        check_window_name(d, name);
     check_narrower(&d->q, &parent->q);
     check_key(&d->q);
     check_url(&d->q);
@@ -145,7 +186,7 @@ static int step(const struct dir *parent, const char *name, struct dir *ret)
     int rc = path_child(parent, exact, NOW, ret, &reason);
     CHECK(rc == 0 || rc == -ENOENT);
     if (rc == 0)
-        check_dir(ret, parent);
+        check_dir(ret, parent, name);
     else
         CHECK(reason && fuzz_is_line(reason));
     return rc;
@@ -166,6 +207,56 @@ static void check_values(const struct query *q, int axis, const char *value, int
     CHECK(same_filters(&straight, &turned));
 }
 
+static bool apply(int axis, const char *op, const char *operand, struct query *ret)
+{
+    CLEANUP_FREE char *value = malloc(strlen(op) + strlen(operand) + 1);
+    CHECK(value);
+    strcpy(value, op);
+    strcat(value, operand);
+    *ret = QUERY_ALL;
+    return query_apply(ret, axis, value) == 0;
+}
+
+/* What lies before, at, and behind an operand has nothing in common, and is everything together. */
+static void check_comparisons(int axis, const char *operand)
+{
+    struct query below, upto, at, from, above;
+    CHECK(apply(axis, "lt-", operand, &below) && apply(axis, "lte-", operand, &upto));
+    CHECK(apply(axis, "gte-", operand, &from) && apply(axis, "gt-", operand, &above));
+    CHECK(apply(axis, "", operand, &at));
+    CHECK(below.num[axis].lo == INT64_MIN && below.num[axis].hi == at.num[axis].lo);
+    CHECK(upto.num[axis].lo == INT64_MIN && upto.num[axis].hi == at.num[axis].hi);
+    CHECK(from.num[axis].lo == at.num[axis].lo && from.num[axis].hi == INT64_MAX);
+    CHECK(above.num[axis].lo == at.num[axis].hi && above.num[axis].hi == INT64_MAX);
+}
+
+/* A value has one spelling, so that a query has one path. */
+static void check_spelling(int axis, const char *operand)
+{
+    struct query q;
+    char text[64];
+    CHECK(apply(axis, "", operand, &q));
+    if (axes[axis].form == FORM_TIME) {
+        utc_format(q.num[axis].lo, text);
+        text[10] = 'T';
+        text[q.num[axis].hi == q.num[axis].lo + 60 ? 16 : 19] = '\0';
+    } else {
+        snprintf(text, sizeof(text), "%lld", (long long)q.num[axis].lo);
+    }
+    CHECK(strcmp(text, operand) == 0);
+}
+
+static void check_value(int axis, const char *value)
+{
+    enum axis_form form = axes[axis].form;
+    const char *dash = strchr(value, '-');
+    const char *operand = *value == 'g' || *value == 'l' ? dash + 1 : value;
+    if (form == FORM_TIME || form == FORM_SECONDS)
+        check_comparisons(axis, operand);
+    if (form == FORM_TIME || form == FORM_SECONDS || form == FORM_CODE)
+        check_spelling(axis, operand);
+}
+
 static void walk(char *path)
 {
     struct dir at = path_root(), next;
@@ -177,6 +268,7 @@ static void walk(char *path)
         if (step(&at, name, &next) < 0)
             continue; /* so that the rest of the path is not lost */
         if (at.kind == DIR_AXIS) {
+            check_value(at.axis, name);
             check_values(&next.q, at.axis, name, axis_before, before);
             before = name;
             axis_before = at.axis;

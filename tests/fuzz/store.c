@@ -18,6 +18,7 @@
 
 #include "api/dialect.h"
 #include "api/utc.h"
+#include "cache/schema.h"
 #include "cache/store.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -254,6 +255,18 @@ static void check_rc(int rc)
           rc == -ENOSPC);
 }
 
+/* What opens says of itself that it is ours. */
+static void check_ours(void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_prepare_v2(db, "PRAGMA application_id", -1, &st, NULL) == SQLITE_OK);
+    CHECK(sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == STORE_APPLICATION_ID);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+}
+
 static struct store *open_store(void)
 {
     size_t n = 0, m = 0;
@@ -263,6 +276,8 @@ static struct store *open_store(void)
     int rc = store_open(path, &s, error, sizeof(error));
     CHECK((rc == 0) == (s != NULL));
     CHECK(rc == 0 || rc == -EPROTO || rc == -EIO || rc == -EACCES || rc == -ENOMEM);
+    if (rc == 0)
+        check_ours();
     if (rc < 0) {
         CHECK(*error);
         CLEANUP_FREE char *after = read_store(&m);
