@@ -63,3 +63,34 @@ def filters(entry):
 
 def is_list(entry):
     return urlsplit(entry["url"]).path.endswith("/Call/")
+
+
+def gaps(log):
+    """The seconds between the requests of a log."""
+    return [b["t"] - a["t"] for a, b in zip(log, log[1:])]
+
+
+def most_within(log, seconds):
+    """The most requests of a log that came within so many seconds."""
+    times, first, most = [entry["t"] for entry in log], 0, 0
+    for last, t in enumerate(times):
+        while t - times[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def absent_calls(n):
+    """Names that calls could have, and none has."""
+    return (f"{i:08x}-0000-4000-8000-000000000000.json" for i in range(n))
+
+
+def ask_for(spawn, mount, names):
+    """Processes that list those days."""
+    return [spawn("ls", "-U", mount.day(name)) for name in names]
+
+
+def memory_kb(mount):
+    """What the process that serves the mount holds in memory."""
+    with open(f"/proc/{mount.pid}/status", encoding="ascii") as status:
+        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])
