@@ -2,10 +2,11 @@
 #include "fs/options.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "fs/option_value.h"
 
 #define AT(member) offsetof(struct options, member)
 #define DEFAULT_SHOWN 16 /* longer ones stand in the manual */
@@ -16,7 +17,7 @@
 const struct option_def option_defs[] = {
     {"dialect", OPTION_CHOICE, AT(dialect), 0, 0, "latest", NULL, "latest|legacy",
      "which host's records and filters"},
-    {"api_url", OPTION_TEXT, AT(api_url), 0, 0, NULL, "PLIVO_API_URL", "URL",
+    {"api_url", OPTION_URL, AT(api_url), 0, 0, NULL, "PLIVO_API_URL", "URL",
      "up to and including the version; http: only to loopback"},
     {"console_tz", OPTION_TEXT, AT(console_tz), 0, 0, "UTC", NULL, "ZONE",
      "zone in which the legacy host filters initiation_time"},
@@ -73,82 +74,6 @@ static const struct option_def *find_def(const char *name)
     return NULL;
 }
 
-static bool is_choice(const char *values, const char *v)
-{
-    size_t n = strlen(v);
-    for (const char *p = values; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
-        if (strcspn(p, "|") == n && memcmp(p, v, n) == 0)
-            return true;
-    return false;
-}
-
-/* False for anything but a number of this kind within the bounds. */
-static bool parse_count(const struct option_def *d, const char *v, double *ret)
-{
-    char *end;
-    if (!*v || !strchr("0123456789.", *v))
-        return false;
-    errno = 0;
-    *ret = d->type == OPTION_OCTAL    ? (double)strtoul(v, &end, 8)
-           : d->type == OPTION_NUMBER ? strtod(v, &end)
-                                      : (double)strtoull(v, &end, 10);
-    if (errno || end == v)
-        return false;
-    if (d->type == OPTION_SECONDS && *end && !end[1]) {
-        static const char units[] = "smhd";
-        static const int seconds[] = {1, 60, 3600, 86400};
-        const char *unit = strchr(units, *end);
-        if (!unit)
-            return false;
-        *ret *= seconds[unit - units];
-        end++;
-    }
-    bool above = d->type == OPTION_NUMBER ? *ret > d->least : *ret >= d->least;
-    return !*end && above && *ret <= d->most;
-}
-
-static int set_text(char **member, const char *v)
-{
-    char *copy = strdup(v);
-    if (!copy)
-        return -ENOMEM;
-    free(*member);
-    *member = copy;
-    return 0;
-}
-
-static int set_option(struct options *o, const struct option_def *d, const char *v, char *error,
-                      size_t cap)
-{
-    void *member = (char *)o + d->offset;
-    double count;
-    if (d->type == OPTION_FLAG && !v) {
-        *(bool *)member = true;
-        return 0;
-    }
-    bool text = d->type == OPTION_TEXT || d->type == OPTION_CHOICE;
-    bool good = v && d->type != OPTION_FLAG &&
-                (text ? *v && (d->type == OPTION_TEXT || is_choice(d->values, v))
-                      : parse_count(d, v, &count));
-    if (!good) {
-        snprintf(error, cap, "option %s%s%s: %s%s", d->name, v ? "=" : "", v ? v : "",
-                 d->type == OPTION_FLAG ? "takes no value" : "takes ", d->values ? d->values : "");
-        size_t n = strlen(error);
-        if (d->type == OPTION_OCTAL)
-            snprintf(error + n, cap - n, ", at most %03o", (unsigned)d->most);
-        else if (!text && d->most)
-            snprintf(error + n, cap - n, ", at most %.0f", d->most);
-        return -EINVAL;
-    }
-    if (text)
-        return set_text(member, v);
-    if (d->type == OPTION_NUMBER)
-        *(double *)member = count;
-    else
-        *(int64_t *)member = (int64_t)count;
-    return 0;
-}
-
 static int add_kernel_option(struct options *o, const char *name)
 {
     char *all = NULL;
@@ -159,10 +84,25 @@ static int add_kernel_option(struct options *o, const char *name)
     return 0;
 }
 
+/* A token is never an option: others could see it. Whoever tries is told, and nothing of it shown.
+ */
+static int refuse_unknown(const char *name, char *error, size_t cap)
+{
+    bool secret =
+        strcasestr(name, "token") || strcasestr(name, "pass") || strcasestr(name, "secret");
+    snprintf(error, cap,
+             secret ? "option %.64s: a token is never an option, others could see it; use "
+                      "PLIVO_AUTH_TOKEN or auth_token_file="
+                    : "option %.64s is unknown; see cdrfs --help",
+             name);
+    return -EINVAL;
+}
+
 /* One `name` or `name=value`. */
 static int take_option(struct options *o, char *text, char *error, size_t cap)
 {
     char *value = strchr(text, '=');
+    char from[64];
     if (is_one_of(text, kernel_options, ARRAY_LEN(kernel_options)))
         return add_kernel_option(o, text);
     if (!*text || is_one_of(text, ignored_options, ARRAY_LEN(ignored_options)) ||
@@ -171,15 +111,11 @@ static int take_option(struct options *o, char *text, char *error, size_t cap)
     if (value)
         *value++ = '\0';
     const struct option_def *d = find_def(text);
-    if (d)
-        return set_option(o, d, value, error, cap);
-    snprintf(error, cap,
-             strcmp(text, "auth_token") == 0
-                 ? "option %s: a token is never an option, others could see it; use "
-                   "PLIVO_AUTH_TOKEN or auth_token_file="
-                 : "option %s is unknown; see cdrfs --help",
-             text);
-    return -EINVAL;
+    if (!d)
+        return refuse_unknown(text, error, cap);
+    o->given |= UINT64_C(1) << (d - option_defs);
+    snprintf(from, sizeof(from), "option %s", d->name);
+    return option_set(o, d, from, value, error, cap);
 }
 
 /* `a,b=c`; a backslash keeps a comma in a value. */
@@ -204,20 +140,30 @@ static int take_list(struct options *o, const char *list, char *error, size_t ca
     return rc;
 }
 
-static int set_fallbacks(struct options *o)
+static int set_fallbacks(struct options *o, char *error, size_t cap)
 {
-    for (size_t i = 0; i < option_defs_count; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < option_defs_count && rc == 0; i++) {
         const struct option_def *d = &option_defs[i];
-        const char *env = d->env ? getenv(d->env) : NULL;
-        char ignored[256];
         if (d->fallback && strcmp(d->fallback, "-1") == 0)
             *(int64_t *)((char *)o + d->offset) = -1;
-        else if (env && *env && set_option(o, d, env, ignored, sizeof(ignored)) == -ENOMEM)
-            return -ENOMEM;
-        else if (d->fallback && set_option(o, d, d->fallback, ignored, sizeof(ignored)) < 0)
-            return -ENOMEM;
+        else if (d->fallback)
+            rc = option_set(o, d, d->name, d->fallback, error, cap);
     }
-    return 0;
+    return rc;
+}
+
+/* What was not given is looked for there. */
+static int take_environment(struct options *o, char *error, size_t cap)
+{
+    int rc = 0;
+    for (size_t i = 0; i < option_defs_count && rc == 0; i++) {
+        const struct option_def *d = &option_defs[i];
+        const char *v = d->env && !(o->given & UINT64_C(1) << i) ? getenv(d->env) : NULL;
+        if (v && *v)
+            rc = option_set(o, d, d->env, v, error, cap);
+    }
+    return rc;
 }
 
 static int absolute_path(const char *path, char **ret)
@@ -240,21 +186,29 @@ static int make_absolute(char **path)
     return rc;
 }
 
-static int take_positional(struct options *o, char **args, int n, char *error, size_t cap)
+/* What is left when the options are taken, and what they leave open. */
+static int take_rest(struct options *o, char **args, int n, char *error, size_t cap)
 {
-    if (n < 1 || n > 2) {
+    if (n < 1 || n > 2 || !*args[n - 1]) {
         snprintf(error, cap,
-                 n ? "too many arguments; usage: cdrfs [options] [AUTH_ID] MOUNTPOINT"
-                   : "no mountpoint; usage: cdrfs [options] [AUTH_ID] MOUNTPOINT");
+                 n > 2 ? "too many arguments; usage: cdrfs [options] [AUTH_ID] MOUNTPOINT"
+                       : "no mountpoint; usage: cdrfs [options] [AUTH_ID] MOUNTPOINT");
         return -EINVAL;
     }
-    int rc = n == 2 ? set_text(&o->auth_id, args[0]) : 0;
+    if (n == 2 && !(o->auth_id = strdup(args[0])))
+        return -ENOMEM;
+    int rc = take_environment(o, error, cap);
     if (rc == 0)
         rc = make_absolute(&o->cache_dir);
-    return rc < 0 ? rc : absolute_path(args[n - 1], &o->mountpoint);
+    if (rc == 0)
+        rc = absolute_path(args[n - 1], &o->mountpoint);
+    /* With allow_root the kernel shows what it keeps to whom the modes let in. */
+    if (o->kernel && strstr(o->kernel, "allow_root"))
+        o->umask |= 077;
+    return rc;
 }
 
-static int take_flag(struct options *o, const char *arg)
+static int take_flag(struct options *o, const char *arg, char *error, size_t cap)
 {
     if (strcmp(arg, "-f") == 0)
         o->foreground = true;
@@ -266,9 +220,30 @@ static int take_flag(struct options *o, const char *arg)
         o->help = true;
     else if (strcmp(arg, "-V") == 0 || strcmp(arg, "--version") == 0)
         o->version = true;
-    else
+    else { /* a value may hang on it, which may be a secret */
+        int n = arg[1] == '-' ? (int)strcspn(arg, "=") : 2;
+        snprintf(error, cap, "unknown option %.*s; see cdrfs --help", n < 64 ? n : 64, arg);
         return -EINVAL;
+    }
     return 0;
+}
+
+/* Sorts one word of the command line; returns how many words that took, or an error. */
+static int take_word(struct options *o, char **argv, char **args, int *n, char *error, size_t cap)
+{
+    int rc, words = 1;
+    if (strncmp(argv[0], "-o", 2) == 0) {
+        const char *list = argv[0][2] ? argv[0] + 2 : argv[words++];
+        if (!list)
+            snprintf(error, cap, "-o takes options, separated by commas; see cdrfs --help");
+        rc = list ? take_list(o, list, error, cap) : -EINVAL;
+    } else if (argv[0][0] == '-') {
+        rc = take_flag(o, argv[0], error, cap);
+    } else {
+        args[(*n)++] = argv[0];
+        rc = 0;
+    }
+    return rc < 0 ? rc : words;
 }
 
 /* Flags may stand anywhere, as mount(8) puts `-o` behind the mountpoint. */
@@ -278,27 +253,19 @@ int options_parse(int argc, char **argv, struct options *ret, char *error, size_
     int n = 0, rc;
     memset(ret, 0, sizeof(*ret));
     error[0] = '\0';
-    rc = args ? set_fallbacks(ret) : -ENOMEM;
-    for (int i = 1; i < argc && rc == 0; i++) {
-        if (strncmp(argv[i], "-o", 2) == 0) {
-            const char *list = argv[i][2] ? argv[i] + 2 : i + 1 < argc ? argv[++i] : "";
-            rc = take_list(ret, list, error, cap);
-        } else if (argv[i][0] != '-') {
-            args[n++] = argv[i];
-        } else if (take_flag(ret, argv[i]) < 0) {
-            snprintf(error, cap, "unknown option %s; see cdrfs --help", argv[i]);
-            rc = -EINVAL;
-        }
-    }
-    if (rc < 0 || ret->help || ret->version)
-        return rc;
-    return take_positional(ret, args, n, error, cap);
+    rc = args ? set_fallbacks(ret, error, cap) : -ENOMEM;
+    for (int i = 1; i < argc && rc >= 0; i += rc)
+        rc = take_word(ret, argv + i, args, &n, error, cap);
+    if (rc >= 0)
+        rc = ret->help || ret->version ? 0 : take_rest(ret, args, n, error, cap);
+    str_printable(error);
+    return rc;
 }
 
 void options_release(struct options *o)
 {
     for (size_t i = 0; i < option_defs_count; i++)
-        if (option_defs[i].type == OPTION_TEXT || option_defs[i].type == OPTION_CHOICE)
+        if (option_is_text(&option_defs[i]))
             free(*(char **)((char *)o + option_defs[i].offset));
     free(o->mountpoint);
     free(o->auth_id);

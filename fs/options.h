@@ -12,10 +12,11 @@
 
 enum option_type {
     OPTION_TEXT,
+    OPTION_URL,     /* one that a token may be sent to; kept without slashes at its end */
     OPTION_CHOICE,  /* words separated by `|` in `values` */
     OPTION_SECONDS, /* a whole number, or one with s, m, h or d behind it */
     OPTION_WHOLE,
-    OPTION_NUMBER, /* any positive number */
+    OPTION_NUMBER, /* any positive number, as digits and a dot */
     OPTION_OCTAL,
     OPTION_FLAG
 };
@@ -26,7 +27,7 @@ struct option_def {
     size_t offset;        /* in struct options */
     double least, most;   /* of what can be counted */
     const char *fallback; /* as it would be written; NULL: none */
-    const char *env;      /* variable that stands in for the option; NULL: none */
+    const char *env;      /* variable that stands in for the option, unless empty; NULL: none */
     const char *values;   /* what it takes, for people */
     const char *help;
 };
@@ -46,11 +47,13 @@ struct options {
     int64_t connections;
     int64_t uid, gid, umask; /* uid and gid: -1 is the mounter's */
     bool ro;
+    uint64_t given; /* bits, by place in option_defs, of those on the command line */
 };
 
 /*
- * Parses. -EINVAL with one line for the user in error; -ENOMEM. With help or version set nothing
- * else is required. Release with options_release() in any case.
+ * Parses. The last of equal options holds. -EINVAL with one line for the user in error, which names
+ * the option or the variable and what it takes, and repeats nothing that may be a secret; -ENOMEM.
+ * With help or version set nothing else is required. Release with options_release() in any case.
  */
 int options_parse(int argc, char **argv, struct options *ret, char *error, size_t cap) MUST_CHECK;
 void options_release(struct options *o);

@@ -204,14 +204,11 @@ static void on_amended(void *arg, int64_t id)
 static int make_source(const struct options *o, const struct account *a, struct source **ret,
                        char *error)
 {
-    CLEANUP_FREE char *url = NULL;
-    int rc = account_api_url(o->api_url, &url, error, ERROR_MAX);
-    if (rc == 0)
-        rc = set_console_zone(o->console_tz, error);
+    int rc = set_console_zone(o->console_tz, error);
     if (rc < 0)
         return rc;
     struct plivo_opts p = {.dialect = dialect_by_name(o->dialect),
-                           .api_url = url,
+                           .api_url = o->api_url,
                            .console_east = strcmp(o->console_tz, "UTC") ? console_east : NULL,
                            .http = {.auth_id = a->id,
                                     .token = a->token,

@@ -154,6 +154,8 @@ static const struct {
     {"log_level=debug", AT(log_level), "debug"},
     {"log_level=error", AT(log_level), "error"},
     {"api_url=https://x.example/v1", AT(api_url), "https://x.example/v1"},
+    {"api_url=https://x.example/v1///", AT(api_url), "https://x.example/v1"},
+    {"api_url=http://localhost:80", AT(api_url), "http://localhost:80"},
     {"api_url=https://x.example/a=b", AT(api_url), "https://x.example/a=b"},
     {"console_tz=Asia/Kolkata", AT(console_tz), "Asia/Kolkata"},
     {"auth_token_file=/etc/cdrfs/token", AT(auth_token_file), "/etc/cdrfs/token"},
@@ -244,11 +246,215 @@ START_TEST(what_is_no_option_or_no_value_is_refused_by_name)
 }
 END_TEST
 
+/* --- the same of every option of the table --- */
+
+/* name=value as if -o had it; a comma and a backslash in it are escaped. */
+static const char *list_of(const char *name, const char *value)
+{
+    static char list[4096];
+    size_t n = (size_t)snprintf(list, sizeof(list), "%s=", name);
+    for (; *value; value++) {
+        if (strchr(",\\", *value))
+            list[n++] = '\\';
+        list[n++] = *value;
+    }
+    list[n] = '\0';
+    return list;
+}
+
+/* Refused in a line that says what is refused and what it takes. */
+static void expect_told(const struct option_def *d, const char *value)
+{
+    expect_refused(value ? list_of(d->name, value) : d->name, d->name);
+    const char *what = d->type == OPTION_FLAG ? "no value" : d->values;
+    ck_assert_msg(strstr(error, what), "\"%s\" does not say %s", error, what);
+    ck_assert_msg(strncmp(error, "option ", 7) == 0, "%s", error);
+}
+
+static bool is_counted(const struct option_def *d)
+{
+    return d->type == OPTION_SECONDS || d->type == OPTION_WHOLE || d->type == OPTION_NUMBER ||
+           d->type == OPTION_OCTAL;
+}
+
+START_TEST(no_option_takes_nothing)
+{
+    for (size_t i = 0; i < option_defs_count; i++) {
+        const struct option_def *d = &option_defs[i];
+        if (d->type != OPTION_FLAG)
+            expect_told(d, NULL);
+        expect_told(d, "");
+    }
+}
+END_TEST
+
+static const char *const no_numbers[] = {" ",
+                                         " 1",
+                                         "1 ",
+                                         "\t1",
+                                         "\n1",
+                                         "1\n",
+                                         "-1",
+                                         "+1",
+                                         "--1",
+                                         "1,5",
+                                         "1.2.3",
+                                         ".",
+                                         "..",
+                                         "x",
+                                         "1x",
+                                         "x1",
+                                         "0x1",
+                                         "0X1F",
+                                         "1e1",
+                                         "1E1",
+                                         "1_000",
+                                         "1'000",
+                                         "nan",
+                                         "NAN",
+                                         "inf",
+                                         "-inf",
+                                         "INFINITY",
+                                         "1w",
+                                         "1sm",
+                                         "1ss",
+                                         "s",
+                                         "1 s",
+                                         "1S",
+                                         "1\\",
+                                         "\xc2\xb9",
+                                         "\xff",
+                                         "1\x01",
+                                         "one",
+                                         "%d",
+                                         "$((1))",
+                                         "1e999999",
+                                         "0b1",
+                                         "99999999999999999999999999999999999999999999999999",
+                                         "18446744073709551616",
+                                         "18446744073709551615",
+                                         "9223372036854775808",
+                                         "4294967296999"};
+
+START_TEST(what_is_no_number_is_refused_by_every_option_that_counts)
+{
+    for (size_t i = 0; i < option_defs_count; i++)
+        if (is_counted(&option_defs[i]))
+            expect_told(&option_defs[i], no_numbers[_i]);
+}
+END_TEST
+
+/* A number as that option writes it. */
+static void put_count(const struct option_def *d, double count, char out[32])
+{
+    if (d->type == OPTION_OCTAL)
+        snprintf(out, 32, "%o", (unsigned)count);
+    else
+        snprintf(out, 32, "%.0f", count);
+}
+
+START_TEST(every_bound_is_kept_and_told)
+{
+    for (size_t i = 0; i < option_defs_count; i++) {
+        const struct option_def *d = &option_defs[i];
+        char least[32], most[32], above[32], below[32];
+        if (!is_counted(d))
+            continue;
+        put_count(d, d->least, least);
+        put_count(d, d->most, most);
+        put_count(d, d->most + 1, above);
+        snprintf(below, sizeof(below), "%.0f", d->least - 1);
+        list_well(list_of(d->name, most));
+        list_well(list_of(d->name, d->type == OPTION_NUMBER ? "0.001" : least));
+        expect_told(d, above);
+        expect_told(d, d->type == OPTION_NUMBER ? least : below);
+        ck_assert_msg(strstr(error, least) && strstr(error, most), "%s", error);
+    }
+}
+END_TEST
+
+START_TEST(units_are_for_times_alone)
+{
+    static const char *const units[] = {"90s", "90m", "90h", "90d"};
+    for (size_t i = 0; i < option_defs_count; i++)
+        for (size_t u = 0; u < ARRAY_LEN(units); u++)
+            if (option_defs[i].type == OPTION_SECONDS)
+                list_well(list_of(option_defs[i].name, units[u]));
+            else if (is_counted(&option_defs[i]))
+                expect_told(&option_defs[i], units[u]);
+}
+END_TEST
+
+START_TEST(what_is_no_choice_is_refused_with_the_choices)
+{
+    static const char *const wrong[] = {"x",      "|",       "",    " ",
+                                        "LATEST", "latest ", "a|b", "info|debug"};
+    for (size_t i = 0; i < option_defs_count; i++)
+        for (size_t w = 0; w < ARRAY_LEN(wrong); w++)
+            if (option_defs[i].type == OPTION_CHOICE)
+                expect_told(&option_defs[i], wrong[w]);
+}
+END_TEST
+
+START_TEST(of_an_option_given_twice_the_last_holds)
+{
+    list_well("ttl=1,rate=2,dialect=legacy,cache_dir=/a,api_url=https://a.example,umask=0,uid=1");
+    list_well("ttl=1,rate=2,dialect=legacy,cache_dir=/a,api_url=https://a.example,umask=0,uid=1,"
+              "ttl=3,rate=4,dialect=latest,cache_dir=/b,api_url=https://b.example,umask=7,uid=2");
+    ck_assert_int_eq(o.ttl, 3);
+    ck_assert(o.rate >= 4 && o.rate <= 4);
+    ck_assert_str_eq(o.dialect, "latest");
+    ck_assert_str_eq(o.cache_dir, "/b");
+    ck_assert_str_eq(o.api_url, "https://b.example");
+    ck_assert_int_eq(o.umask, 7);
+    ck_assert_int_eq(o.uid, 2);
+    expect_refused("ttl=1,ttl=x", "ttl");
+    expect_refused("ttl=x,ttl=1", "ttl");
+}
+END_TEST
+
+/* --- secrets --- */
+
+static const char *const secret_options[] = {
+    "auth_token=hush",       "token=hush",      "password=hush",  "passwd=hush",   "Token=hush",
+    "PLIVO_AUTH_TOKEN=hush", "auth-token=hush", "authtoken=hush", "secret=hush",   "pass=hush",
+    "auth_token=",           "auth_token",      "token=a=hush",   "ro,token=hush",
+};
+
 START_TEST(a_token_given_as_an_option_is_not_repeated)
 {
-    expect_refused("auth_token=hush", "auth_token");
+    expect_refused(secret_options[_i], "auth_token_file=");
     ck_assert_ptr_null(strstr(error, "hush"));
     ck_assert_ptr_nonnull(strstr(error, "PLIVO_AUTH_TOKEN"));
+}
+END_TEST
+
+static const char *const secret_words[] = {"--auth-token=hush", "--token=hush", "-phush", "-t=hush",
+                                           "--=hush"};
+
+START_TEST(what_hangs_on_an_unknown_flag_is_not_repeated)
+{
+    char line[128];
+    snprintf(line, sizeof(line), "cdrfs %s /mnt", secret_words[_i]);
+    ck_assert_int_eq(parse(line), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "unknown option -"));
+    ck_assert_ptr_null(strstr(error, "hush"));
+}
+END_TEST
+
+static const char *const secret_urls[] = {
+    "https://me:hush@api.plivo.com/v1", "https://hush@api.plivo.com/v1", "http://me:hush@localhost",
+    "https://api.plivo.com/v1?token=hush", "hush"};
+
+START_TEST(what_a_url_may_hold_is_not_repeated)
+{
+    expect_refused(list_of("api_url", secret_urls[_i]), "option api_url: takes an https: URL");
+    ck_assert_ptr_null(strstr(error, "hush"));
+    setenv("PLIVO_API_URL", secret_urls[_i], 1);
+    ck_assert_int_eq(parse("cdrfs /mnt"), -EINVAL);
+    ck_assert_ptr_null(strstr(error, "hush"));
+    ck_assert_ptr_nonnull(strstr(error, "PLIVO_API_URL: takes an https: URL"));
+    unsetenv("PLIVO_API_URL");
 }
 END_TEST
 
@@ -268,6 +474,20 @@ START_TEST(a_long_value_does_not_break_the_message)
     expect_refused(list, "ttl");
     ck_assert_uint_lt(strlen(error), sizeof(error));
     ck_assert_int_eq(parse_list(list + 4), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_message_is_one_line_that_says_what_is_taken_whatever_is_given)
+{
+    static char long_value[3000];
+    memset(long_value, 'y', sizeof(long_value) - 1);
+    const char *const values[] = {"a\nb", "a\rb", "\033[2J", "\xff\n", long_value};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        expect_refused(list_of("connections", values[i]), "takes NUMBER, 1 to 256");
+        for (const char *p = error; *p; p++)
+            ck_assert_msg(*p >= ' ' && *p <= '~', "%s", error);
+    }
+    expect_refused("a\nb", "option a?b is unknown");
 }
 END_TEST
 
@@ -356,9 +576,10 @@ END_TEST
 static const struct {
     const char *line, *word;
 } wrong_lines[] = {
-    {"cdrfs", "mountpoint"},     {"cdrfs -f", "mountpoint"},
-    {"cdrfs a b c", "too many"}, {"cdrfs --nonsense /mnt", "--nonsense"},
-    {"cdrfs -x /mnt", "-x"},
+    {"cdrfs", "mountpoint"},         {"cdrfs -f", "mountpoint"},
+    {"cdrfs a b c", "too many"},     {"cdrfs --nonsense /mnt", "--nonsense"},
+    {"cdrfs -x /mnt", "-x"},         {"cdrfs /mnt -o", "-o"},
+    {"cdrfs -", "unknown option -"},
 };
 
 START_TEST(a_wrong_command_line_is_refused_in_one_line)
@@ -366,6 +587,31 @@ START_TEST(a_wrong_command_line_is_refused_in_one_line)
     ck_assert_int_eq(parse(wrong_lines[_i].line), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, wrong_lines[_i].word));
     ck_assert_ptr_null(strchr(error, '\n'));
+}
+END_TEST
+
+START_TEST(an_empty_mountpoint_is_not_the_working_directory)
+{
+    char *alone[] = {(char *)"cdrfs", (char *)"", NULL};
+    ck_assert_int_eq(options_parse(2, alone, &o, error, sizeof(error)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "no mountpoint"));
+    char *second[] = {(char *)"cdrfs", (char *)"MAXXXXXXXXXXXXXXXXXX", (char *)"", NULL};
+    ck_assert_int_eq(options_parse(3, second, &o, error, sizeof(error)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "no mountpoint"));
+}
+END_TEST
+
+/* What the kernel keeps it shows without asking us, to whom the modes let in. */
+START_TEST(with_allow_root_the_modes_let_nobody_in)
+{
+    list_well("allow_root,umask=022");
+    ck_assert_int_eq(o.umask, 077);
+    list_well("umask=0,allow_root,ro");
+    ck_assert_int_eq(o.umask, 077);
+    list_well("umask=0100,allow_root");
+    ck_assert_int_eq(o.umask, 0177);
+    list_well("allow_other,umask=022");
+    ck_assert_int_eq(o.umask, 022);
 }
 END_TEST
 
@@ -393,6 +639,22 @@ START_TEST(the_environment_stands_in_for_api_url)
     setenv("PLIVO_API_URL", "", 1);
     parse_well("cdrfs /mnt");
     ck_assert_ptr_null(o.api_url);
+    unsetenv("PLIVO_API_URL");
+}
+END_TEST
+
+START_TEST(a_bad_environment_is_told_unless_the_option_is_given)
+{
+    setenv("PLIVO_API_URL", "http://example.org/v1", 1);
+    ck_assert_int_eq(parse("cdrfs /mnt"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "PLIVO_API_URL"));
+    ck_assert_ptr_null(strstr(error, "option"));
+    parse_well("cdrfs /mnt -o api_url=https://x.example/v1");
+    ck_assert_str_eq(o.api_url, "https://x.example/v1");
+    parse_well("cdrfs -V");
+    parse_well("cdrfs --help");
+    ck_assert_int_eq(parse("cdrfs /mnt -o api_url=ftp://x"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "option api_url"));
     unsetenv("PLIVO_API_URL");
 }
 END_TEST
@@ -453,9 +715,18 @@ int main(void)
         EACH(a_text_is_taken_as_it_is, texts),
         ONCE(a_flag_is_set_by_its_name),
         EACH(what_is_no_option_or_no_value_is_refused_by_name, refused),
-        ONCE(a_token_given_as_an_option_is_not_repeated),
+        ONCE(no_option_takes_nothing),
+        EACH(what_is_no_number_is_refused_by_every_option_that_counts, no_numbers),
+        ONCE(every_bound_is_kept_and_told),
+        ONCE(units_are_for_times_alone),
+        ONCE(what_is_no_choice_is_refused_with_the_choices),
+        ONCE(of_an_option_given_twice_the_last_holds),
+        EACH(a_token_given_as_an_option_is_not_repeated, secret_options),
+        EACH(what_hangs_on_an_unknown_flag_is_not_repeated, secret_words),
+        EACH(what_a_url_may_hold_is_not_repeated, secret_urls),
         ONCE(the_bounds_are_named),
         ONCE(a_long_value_does_not_break_the_message),
+        ONCE(a_message_is_one_line_that_says_what_is_taken_whatever_is_given),
         ONCE(a_small_buffer_for_the_message_is_enough),
         ONCE(a_line_of_fstab_is_taken),
         ONCE(what_is_for_the_kernel_is_handed_on),
@@ -464,8 +735,11 @@ int main(void)
         ONCE(several_lists_add_up_wherever_they_stand),
         ONCE(flags),
         EACH(a_wrong_command_line_is_refused_in_one_line, wrong_lines),
+        ONCE(an_empty_mountpoint_is_not_the_working_directory),
+        ONCE(with_allow_root_the_modes_let_nobody_in),
         ONCE(paths_become_absolute),
         ONCE(the_environment_stands_in_for_api_url),
+        ONCE(a_bad_environment_is_told_unless_the_option_is_given),
         ONCE(help_lists_every_option_and_fits_a_screen),
         ONCE(every_option_of_the_table_takes_its_own_default),
     };
