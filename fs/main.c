@@ -6,13 +6,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "cdrfs_version.h"
+#include "fs/log.h"
 #include "fs/start.h"
+
+#define HERALD_FD 3
+
+/* What went wrong before anything was started. */
+static int complain(const char *error, int rc)
+{
+    const struct log log = {.level = LOG_LEVEL_ERROR};
+    log_line(&log, LOG_LEVEL_ERROR, "%s", *error ? error : strerror(-rc));
+    return 1;
+}
+
+/* The token is in this process: no dump of it, and nobody may attach or read what is in /proc. */
+static void forbid_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* Whoever starts us may have closed some; what is opened next would take their place, and be lost
+ * to the background or be written messages into. */
+static bool open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    return fd >= 0 && close(fd) == 0;
+}
 
 /* The pipe on which the background process says that it is ready; -1 in the foreground. */
 struct herald {
@@ -38,7 +71,7 @@ static void say_ready(void *arg)
 static int wait_for_ready(int fd, pid_t child)
 {
     char c;
-    int status;
+    int status = 0;
     ssize_t n;
     while ((n = read(fd, &c, 1)) < 0 && errno == EINTR)
         ;
@@ -46,11 +79,24 @@ static int wait_for_ready(int fd, pid_t child)
         return 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
+    if (WIFSIGNALED(status))
+        return complain("the background process was killed before it had mounted", 0);
     return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* Returns in the process that goes on; the other one exits. */
-static int go_to_background(struct herald *h)
+/* In the second process: of what it was started with it keeps nothing but the standard three. */
+static int leave_caller(struct herald *h, int fd)
+{
+    h->fd = fd == HERALD_FD ? fd : dup3(fd, HERALD_FD, O_CLOEXEC);
+    if (h->fd < 0)
+        return -errno;
+    closefrom(HERALD_FD + 1);
+    setsid();
+    return chdir("/") < 0 ? -errno : 0;
+}
+
+/* Returns in the process that goes on; the other one waits without the token, and exits. */
+static int go_to_background(struct herald *h, struct account *a)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
@@ -59,13 +105,11 @@ static int go_to_background(struct herald *h)
     if (child < 0)
         return -errno;
     if (child > 0) {
+        account_release(a);
         close(fds[1]);
         _exit(wait_for_ready(fds[0], child));
     }
-    close(fds[0]);
-    h->fd = fds[1];
-    setsid();
-    return chdir("/") < 0 ? -errno : 0;
+    return leave_caller(h, fds[1]);
 }
 
 static int print_help(void)
@@ -82,14 +126,15 @@ static int run(const struct options *o)
     char error[512] = "";
     struct account a = {0};
     struct herald h = {-1};
+    forbid_dumps();
     int rc = account_find(o, &a, error, sizeof(error));
     if (rc == 0 && !o->foreground)
-        rc = go_to_background(&h);
+        rc = go_to_background(&h, &a);
     if (rc < 0) {
-        fprintf(stderr, "cdrfs: %s\n", *error ? error : strerror(-rc));
         account_release(&a);
-        return 1;
+        return complain(error, rc);
     }
+    openlog("cdrfs", LOG_PID, LOG_DAEMON);
     json_object_seed(0); /* before threads */
     int status = start_and_serve(o, &a, say_ready, &h);
     account_release(&a);
@@ -100,10 +145,12 @@ int main(int argc, char **argv)
 {
     char error[512];
     struct options o;
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored no child can be waited for */
+    if (!open_standard_fds())
+        return complain("/dev/null cannot be opened", 0);
     int status, rc = options_parse(argc, argv, &o, error, sizeof(error));
     if (rc < 0) {
-        fprintf(stderr, "cdrfs: %s\n", *error ? error : strerror(-rc));
-        status = 1;
+        status = complain(error, rc);
     } else if (o.help) {
         status = print_help();
     } else if (o.version) {

@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -322,14 +320,6 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
     return served;
 }
 
-/* The token is in this process: no dump of it, and nobody may attach. */
-static void forbid_dumps(void)
-{
-    struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
-}
-
 static enum log_level level_of(const char *name)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
@@ -370,7 +360,6 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .park = park_create(),
                     .used = used_create()};
     pthread_mutex_init(&fs.dirhs_lock, NULL);
-    forbid_dumps();
     hup_block();
     fs.push = push_create(&fs);
     int rc = fs.nodes && fs.park && fs.used && fs.push
