@@ -54,6 +54,10 @@ static void put_status(struct fs *fs, struct buf *out)
         buf_puts(out, "listings: fresh\n");
     }
     buf_printf(out, "held: %" PRId64 " calls, %" PRId64 " bytes\n", calls, bytes);
+    if (!buf_error(out)) {
+        mask_text(&fs->log->mask, out->p);
+        out->len = strlen(out->p);
+    }
 }
 
 bool control_is_written(enum control control)

@@ -45,8 +45,9 @@ void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    mask_text(&l->mask, line);
     make_harmless(line);
-    if (l->background)
+    if (atomic_load(&l->background))
         syslog(priorities[level], "%s", line);
     else
         fprintf(stderr, "cdrfs: %s\n", line);

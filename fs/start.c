@@ -339,8 +339,8 @@ struct ready_then_background {
 static void on_ready(void *arg)
 {
     struct ready_then_background *r = arg;
+    atomic_store(&r->log->background, !r->foreground); /* standard error is about to go */
     r->ready(r->arg);
-    r->log->background = !r->foreground;
 }
 
 int start_and_serve(const struct options *o, struct account *a, void (*ready)(void *arg), void *arg)
@@ -362,9 +362,9 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     pthread_mutex_init(&fs.dirhs_lock, NULL);
     hup_block();
     fs.push = push_create(&fs);
-    int rc = fs.nodes && fs.park && fs.used && fs.push
-                 ? channel_prepare(o->mountpoint, error, sizeof(error))
-                 : -ENOMEM;
+    int rc = fs.nodes && fs.park && fs.used && fs.push ? mask_init(&log.mask, a->token) : -ENOMEM;
+    if (rc == 0)
+        rc = channel_prepare(o->mountpoint, error, sizeof(error));
     if (rc == 0)
         rc = make_source(o, a, &s, error);
     if (rc == 0 && (rc = prove_credentials(s, &log, &date)) < 0)
@@ -385,5 +385,6 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     park_destroy(fs.park);
     nodes_destroy(fs.nodes);
     pthread_mutex_destroy(&fs.dirhs_lock);
+    mask_release(&log.mask);
     return served ? 0 : 1;
 }
