@@ -2,11 +2,14 @@
 #include "fs/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fuse.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -95,6 +98,27 @@ static int look_at_mounted(const char *path, char *error, size_t cap)
     return -EBUSY;
 }
 
+/* libfuse's own messages say less, and come late. */
+static int look_at_device(char *error, size_t cap)
+{
+    static const char device[] = "/dev/fuse";
+    struct stat st;
+    int rc = 0, fd = open(device, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        rc = -errno;
+    else if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+        rc = -ENODEV;
+    if (fd >= 0)
+        close(fd);
+    if (rc < 0)
+        snprintf(error, cap, "%s cannot be opened: %s; %s", device, strerror(-rc),
+                 rc == -EACCES ? "it must be readable and writable for you, as with chmod 666"
+                               : "modprobe fuse; in a container: --device /dev/fuse");
+    else if ((rc = prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0 ? -EPERM : 0) < 0)
+        snprintf(error, cap, "mounting is not allowed here; in a container: --cap-add SYS_ADMIN");
+    return rc;
+}
+
 int channel_prepare(const char *mountpoint, char *error, size_t cap)
 {
     struct stat st;
@@ -108,5 +132,5 @@ int channel_prepare(const char *mountpoint, char *error, size_t cap)
         rc = -ENOTDIR;
         snprintf(error, cap, "the mountpoint %s is no directory", mountpoint);
     }
-    return rc;
+    return rc < 0 ? rc : look_at_device(error, cap);
 }

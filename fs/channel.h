@@ -10,9 +10,9 @@
 #include "api/util.h"
 
 /*
- * Makes sure that something can be mounted there: a directory; no live mount of ours; a dead one,
- * left behind by a crash, is taken away first. One line for the user in error: -ENOTDIR, -EBUSY,
- * -errno.
+ * Makes sure that something can be mounted there: a directory, empty or not; no live mount of ours;
+ * a dead one, left behind by a crash, is taken away first; and that this process may mount at all.
+ * One line for the user in error: -ENOTDIR, -EBUSY, -errno.
  */
 int channel_prepare(const char *mountpoint, char *error, size_t cap) MUST_CHECK;
 

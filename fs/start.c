@@ -2,6 +2,7 @@
 #include "fs/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -130,7 +131,17 @@ static int store_dir(const struct options *o, char **ret)
     return n < 0 ? -ENOMEM : 0;
 }
 
-static int store_path(const struct options *o, const struct account *a, char **ret, char *error)
+/* What the user made is left as it is. */
+static void warn_of_others(const struct log *log, const char *dir)
+{
+    struct stat st;
+    if (stat(dir, &st) == 0 && st.st_mode & 077)
+        log_line(log, LOG_LEVEL_WARNING, "others can enter %s, where calls are kept; chmod 700 %s",
+                 dir, dir);
+}
+
+static int store_path(const struct options *o, const struct account *a, const struct log *log,
+                      char **ret, char *error)
 {
     CLEANUP_FREE char *dir = NULL;
     int rc = store_dir(o, &dir);
@@ -142,6 +153,7 @@ static int store_path(const struct options *o, const struct account *a, char **r
                  strerror(-rc));
         return rc;
     }
+    warn_of_others(log, dir);
     const char *suffix = strcmp(o->dialect, "latest") == 0 ? "" : "-legacy";
     return asprintf(ret, "%s/%s%s.db", dir, a->id, suffix) < 0 ? -ENOMEM : 0;
 }
@@ -165,16 +177,27 @@ static int console_east(int64_t t)
     return localtime_r(&at, &local) ? (int)local.tm_gmtoff : 0;
 }
 
+/* What is no zone would be UTC to the C library, in silence. */
+static bool is_zone(const char *zone)
+{
+    char path[256], magic[4] = "";
+    if (strcmp(zone, "UTC") == 0)
+        return true;
+    if (*zone == '/' || strstr(zone, "..") || strlen(zone) > 200)
+        return false;
+    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+                memcmp(magic, "TZif", sizeof(magic)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 /* The process's zone serves this only: everything else is UTC. Before threads. */
 static int set_console_zone(const char *zone, char *error)
 {
-    char path[256];
-    bool known = strcmp(zone, "UTC") == 0;
-    if (!known && *zone != '/' && !strstr(zone, "..")) {
-        snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone);
-        known = access(path, R_OK) == 0;
-    }
-    if (!known) {
+    if (!is_zone(zone)) {
         snprintf(error, ERROR_MAX, "console_tz=%.64s is no zone of /usr/share/zoneinfo", zone);
         return -EINVAL;
     }
@@ -236,7 +259,7 @@ static int make_cache(const struct options *o, const struct account *a, struct s
                       int64_t date, struct fs *fs, char *error)
 {
     CLEANUP_FREE char *path = NULL;
-    int rc = store_path(o, a, &path, error);
+    int rc = store_path(o, a, fs->log, &path, error);
     if (rc < 0) {
         s->ops->destroy(s);
         return rc;
