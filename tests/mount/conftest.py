@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import CDRFS, NOW, PATIENCE_S, SLOW, Mount, Sim, clean_env
+from world import World
 
 
 def pytest_report_header():
@@ -89,11 +90,11 @@ def _module_mount(tmp_path_factory, module_sim):  # pylint: disable=unused-argum
 
 @pytest.fixture(name="cdrfs")
 def _cdrfs(tmp_path):
-    """cdrfs(*arguments, **environment): runs the command, which should refuse, and returns what
-    became of it."""
+    """cdrfs(*arguments, cwd=None, **environment): runs the command, which should refuse, and returns
+    what became of it."""
 
-    def run(*args, **env):
-        return subprocess.run([CDRFS, *map(str, args)], env=clean_env(**env), text=True,
+    def run(*args, cwd=None, **env):
+        return subprocess.run([CDRFS, *map(str, args)], env=clean_env(**env), text=True, cwd=cwd,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S,
                               check=False)
 
@@ -102,3 +103,11 @@ def _cdrfs(tmp_path):
         left = [line.split()[4] for line in table if f" {tmp_path}/" in line]
     for path in left:  # it did not refuse
         subprocess.run(["fusermount3", "-uz", path], check=False, timeout=PATIENCE_S)
+
+
+@pytest.fixture(name="world")
+def _world():
+    """Other users, and a /dev that a test may change."""
+    world = World()
+    yield world
+    world.close()

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: MIT
 """The command line: what it takes, and how it says no."""
 
+import contextlib
 import os
+import re
+import select
+import socket
+import subprocess
 
 import pytest
 
-from harness import CDRFS, clean_env, day
+from harness import CDRFS, GONE_S, PATIENCE_S, clean_env, day
+from world import USER
 
 OLD = day(6)
 ACCOUNT = {"PLIVO_AUTH_ID": "MASIMULATOR000000000", "PLIVO_AUTH_TOKEN": "a-token"}
 
 
-def refused(done, *words):
+def refused(done, *words, by="cdrfs"):
     """Status 1, one line on stderr which has these words, nothing on stdout."""
     lines = done.stderr.splitlines()
     assert done.returncode == 1 and done.stdout == "" and len(lines) == 1, done
-    assert lines[0].startswith("cdrfs: ") and all(w in lines[0] for w in words), lines[0]
+    assert lines[0].startswith(f"{by}: ") and all(w in lines[0] for w in words), lines[0]
 
 
 @pytest.fixture(name="empty")
@@ -74,14 +80,68 @@ def test_an_unknown_option_is_named(cdrfs, empty, args, word):
     "ttl=x", "ttl=", "ttl", "ttl=-1", "ttl=5x", "ttl=1e3", "settle=1w", "rate=0", "rate=-1",
     "rate=nan", "rate=inf", "connections=0", "connections=1.5", "connections=-2", "deadline=0",
     "uid=root", "umask=9", "umask=1000", "dialect=new", "dialect=latest|legacy", "log_level=loud",
+    "rate=0x10", "rate=1e1", "rate=1e999", "ttl= 1", "ttl=1 ", "ttl=99999999999999999999",
+    "settle=18446744073709551616", "uid=4294967295", "gid=-1", "keep_days=89", "keep_days=1d",
+    "connections=257", "console_tz=Nowhere/Land", "console_tz=/etc/passwd", "console_tz=America",
+    "console_tz=tzdata.zi", "console_tz=../zoneinfo/UTC", "ttl=5\nttl=6", "ttl=1,ttl=x",
     "cache_dir=", "ro=1", "stale_if_error=", "api_url=http://example.org/v1",
     "api_url=ftp://127.0.0.1/v1", "api_url=example.org/v1", "api_url=http://127.0.0.1@example.org/",
-    "api_url=http://localhost.example.org/v1", "auth_token=secret", "auth_token=a-b-c"])
+    "api_url=http://localhost.example.org/v1", "api_url=http://127.1/v1",
+    "api_url=http://2130706433/v1", "api_url=HTTP://localhost/v1", "api_url=http://localhost./v1",
+    "api_url=http://[::1]:x/v1", "api_url=https://me:secret@example.org/v1",
+    "api_url=https://example.org/v1?token=secret", "auth_token=secret", "auth_token=a-b-c",
+    "token=secret", "password=secret", "PLIVO_AUTH_TOKEN=secret"])
 def test_a_bad_value_is_refused_by_name(cdrfs, empty, tmp_path, option):
     done = cdrfs("-o", f"cache_dir={tmp_path}/c", "-o", option, empty, **ACCOUNT)
     refused(done, option.split("=", maxsplit=1)[0])
     assert not os.path.ismount(empty)
     assert "secret" not in done.stderr and "a-b-c" not in done.stderr
+
+
+def test_every_option_of_the_help_says_what_it_takes(cdrfs, empty, tmp_path):
+    """None of them takes an empty value; and what is no number, choice, file, zone or URL."""
+    lines = re.findall(r"^  (\w+)(?:=(\S+))? {2,}", cdrfs("--help").stdout, re.M)
+    options = {name: values for name, values in lines if name != "allow_other"}
+    assert len(options) > 15 and options["ttl"] == "SECONDS" and options["ro"] == ""
+    for name, values in options.items():
+        bad = [f"{name}="]
+        bad += [name] if values else []
+        bad += [f"{name}=-no?such"] if name != "cache_dir" else []
+        for option in bad:
+            done = cdrfs("-o", f"cache_dir={tmp_path}/c", "-o", option, empty, **ACCOUNT)
+            refused(done, name)
+            assert "takes" in done.stderr or name in ("console_tz", "auth_token_file"), done.stderr
+            assert not os.path.ismount(empty)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/v1", "api.plivo.com/v1", "nonsense",
+                                 "https://me:secret@api.plivo.com/v1", "http://secret@localhost/v1"])
+def test_a_bad_variable_is_refused_by_name(cdrfs, empty, url):
+    done = cdrfs(empty, PLIVO_API_URL=url, **ACCOUNT)
+    refused(done, "PLIVO_API_URL", "https:")
+    assert "secret" not in done.stderr and not os.path.ismount(empty)
+
+
+def test_a_bad_variable_does_no_harm_to_the_option_or_the_help(cdrfs, mounts):
+    url = mounts.sim.api_url
+    assert cdrfs("--help", PLIVO_API_URL="nonsense").returncode == 0
+    mounts.sim.api_url = "nonsense"
+    mounts("-o", f"api_url={url}/", mounts.path, PLIVO_AUTH_ID=mounts.sim.auth_id,
+           PLIVO_AUTH_TOKEN=mounts.sim.token)
+
+
+@pytest.mark.parametrize("args", [["--auth-token=secret"], ["--token=secret"], ["-psecret"],
+                                  ["--auth-token", "secret"], ["-t", "secret"], ["secret"],
+                                  ["secret", "secret"], ["-o", "auth_token", "secret"],
+                                  ["PLIVO_AUTH_TOKEN=secret"]])
+def test_a_secret_on_the_command_line_is_not_repeated(cdrfs, empty, args):
+    done = cdrfs(*args, empty, **ACCOUNT)
+    refused(done)
+    assert "secret" not in done.stderr and not os.path.ismount(empty)
+
+
+def test_an_option_list_is_required_behind_its_flag(cdrfs, empty):
+    refused(cdrfs(empty, "-o", **ACCOUNT), "-o")
 
 
 @pytest.mark.parametrize("option", ["ttl=0", "ttl=1h", "ttl=2d", "rate=0.5", "rate=1000",
@@ -95,19 +155,43 @@ def test_a_mountpoint_is_required(cdrfs):
     refused(cdrfs(**ACCOUNT), "mountpoint")
 
 
+def test_an_empty_mountpoint_is_not_the_working_directory(cdrfs, empty):
+    refused(cdrfs("", cwd=empty, **ACCOUNT), "no mountpoint")
+    refused(cdrfs("MASIMULATOR000000000", "", cwd=empty, **ACCOUNT), "no mountpoint")
+
+
 def test_too_many_arguments_are_refused(cdrfs, empty):
     refused(cdrfs("MASIMULATOR000000000", empty, empty, **ACCOUNT), "usage")
 
 
-@pytest.mark.parametrize("kind", ["absent", "a file"])
-def test_a_mountpoint_must_be_a_directory(cdrfs, sim_of, tmp_path, kind):
-    sim = sim_of()
-    where = tmp_path / "where"
+@pytest.mark.parametrize("kind, words", [
+    ("absent", ["No such file"]), ("a file", ["no directory"]), ("below a file", ["Not a directory"]),
+    ("a dead link", ["No such file"]), ("absent\nin two lines", ["No such file"])])
+def test_a_mountpoint_must_be_a_directory(cdrfs, tmp_path, kind, words):
+    """And that is said before anybody is asked."""
+    where = tmp_path / kind
     if kind == "a file":
         where.write_text("")
-    done = cdrfs("-o", f"cache_dir={tmp_path}/c", where, PLIVO_AUTH_ID=sim.auth_id,
-                 PLIVO_AUTH_TOKEN=sim.token, PLIVO_API_URL=sim.api_url)
-    assert done.returncode == 1 and str(where) in done.stderr
+    elif kind == "below a file":
+        where.write_text("")
+        where = where / "mnt"
+    elif kind == "a dead link":
+        where.symlink_to("nowhere")
+    done = cdrfs("-o", f"cache_dir={tmp_path}/c", where, PLIVO_API_URL="https://localhost:1/v1",
+                 **ACCOUNT)
+    refused(done, str(where).replace("\n", "?"), "mountpoint", *words)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_mountpoint_need_not_be_empty(sim_of, mount_of):
+    """As FUSE 3 has it: what is in it is hidden until the unmount."""
+    sim = sim_of({OLD: 5})
+    mount = mount_of(sim, start=False)
+    (mount.path / "below").mkdir(parents=True)
+    mount.start()
+    assert "below" not in os.listdir(mount.path) and len(mount.ls(OLD)) == 5
+    mount.unmount()
+    assert os.listdir(mount.path) == ["below"]
 
 
 @pytest.mark.parametrize("missing", ACCOUNT)
@@ -135,6 +219,47 @@ def test_a_token_file_that_others_can_use_is_refused(cdrfs, empty, tmp_path, mod
 def test_a_token_file_that_is_absent_is_refused(cdrfs, empty, tmp_path):
     done = cdrfs("-o", f"auth_token_file={tmp_path}/none", empty, **ACCOUNT)
     refused(done, f"{tmp_path}/none")
+
+
+def token_file(path, kind):
+    """Something that is no file with a token in it."""
+    if kind == "a pipe":  # nobody writes into it: who waits for that hangs
+        os.mkfifo(path, 0o600)
+    elif kind == "a directory":
+        path.mkdir(0o700)
+    elif kind == "a socket":
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(str(path))
+    elif kind == "a link in a circle":
+        path.symlink_to(path.name)
+    elif kind.startswith("a link to"):
+        target = path.with_name("target")
+        target.write_text("a-secret\n")
+        target.chmod(0o640)
+        path.symlink_to(target.name if kind == "a link to an open file" else "/dev/zero")
+    else:
+        path.write_bytes({"empty": b"", "an empty line": b"\na-secret\n", "too long": b"x" * 300,
+                          "binary": b"a-\0secret", "UTF-16": "a-secret".encode("utf-16")}[kind])
+        path.chmod(0o600)
+
+
+@pytest.mark.parametrize("kind", [
+    "a pipe", "a directory", "a socket", "a link in a circle", "a link to an open file",
+    "a link to a device", "empty", "an empty line", "too long", "binary", "UTF-16"])
+def test_what_is_no_token_file_is_refused(cdrfs, empty, tmp_path, kind):
+    token_file(tmp_path / "token", kind)
+    for args in (["-o", f"auth_token_file={tmp_path}/token"], ["-f", "-o", "auth_token_file=token"]):
+        done = cdrfs(*args, empty, cwd=tmp_path, **ACCOUNT)
+        refused(done, "token file", "auth_token_file" if "-f" in args else f"{tmp_path}/token")
+        assert "secret" not in done.stderr and not os.path.ismount(empty)
+
+
+def test_a_token_file_that_its_reader_may_not_read_is_refused(world):
+    path = world.home(0) / "token"
+    world.out("sh", "-c", 'umask 077; echo a-secret >"$0"', path)
+    done = world.run(*world.line(auth_token_file=path), uid=USER, env=clean_env(**ACCOUNT))
+    refused(done, str(path), "Permission denied")
+    assert not world.is_mounted()
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
@@ -174,3 +299,134 @@ def test_a_relative_mountpoint_and_cache(sim_of, mount_of):
     mount.follow()
     assert mount.ls(OLD) == sim.names(OLD)
     mount.unmount()
+
+
+# --- what keeps it from mounting ---
+
+
+@pytest.mark.parametrize("user", [USER, 0])
+@pytest.mark.parametrize("change, words", [
+    ("rm /dev/fuse", ["modprobe fuse", "--device /dev/fuse"]),
+    ("rm /dev/fuse && touch /dev/fuse && chmod 666 /dev/fuse", ["--device /dev/fuse"]),
+    ("touch /dev/none && mount --bind /dev/none /dev/fuse", ["/dev/fuse"]),
+    ("rm /dev/fuse && mkdir /dev/fuse", ["--device /dev/fuse"])])
+def test_without_a_device_it_says_how_to_have_one(world, user, change, words):
+    """Before anybody is asked: no API is there."""
+    world.out("sh", "-c", change)
+    env = clean_env(PLIVO_API_URL="https://localhost:1/v1", **ACCOUNT)
+    refused(world.run(*world.line(user=user), uid=user, env=env), "/dev/fuse", *words)
+    assert not world.is_mounted(user)
+
+
+def test_a_device_of_root_alone_is_told_to_users(sim_of, world):
+    sim = sim_of({OLD: 5})
+    world.out("chmod", "600", "/dev/fuse")
+    refused(world.run(*world.line(), uid=USER, env=world.account(sim)), "/dev/fuse",
+            "Permission denied", "chmod 666")
+    assert not world.is_mounted() and sim.requests() == 0
+    world.mount(sim, user=0)
+
+
+@pytest.mark.parametrize("user", [USER, 0])
+def test_where_nothing_can_be_mounted_it_says_what_is_missing(sim_of, world, user):
+    """As in a container that was not given the capability."""
+    sim = sim_of({OLD: 5})
+    line = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", *world.line(user=user)]
+    if user:  # who drops from the bounding set must still be root
+        line[1:1] = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    refused(world.run(*line, env=world.account(sim)), "--cap-add SYS_ADMIN")
+    assert not world.is_mounted(user) and sim.requests() == 0
+
+
+@pytest.mark.parametrize("option", ["allow_other", "allow_root"])
+def test_a_user_may_not_let_others_in_unasked(sim_of, world, option):
+    sim = sim_of({OLD: 5})
+    world.out("mount", "--bind", "/dev/null", "/etc/fuse.conf")
+    done = world.run(*world.line(**{option: True}), uid=USER, env=world.account(sim))
+    refused(done, "user_allow_other", "/etc/fuse.conf", by="fusermount3")
+    assert not world.is_mounted()
+    world.mount(sim)  # without the option
+
+
+def test_a_user_may_not_mount_on_what_is_not_his(sim_of, world):
+    sim = sim_of({OLD: 5})
+    line = [*world.line()[:-1], world.point(0)]
+    refused(world.run(*line, uid=USER, env=world.account(sim)), str(world.point(0)),
+            by="fusermount3")
+    assert not world.is_mounted(0)
+
+
+# --- the background ---
+
+
+def test_the_background_keeps_nothing_of_who_started_it(sim_of, mount_of):
+    """Neither descriptors, nor the terminal's session, nor the three that every process has: all of
+    them end when the starting process does."""
+    sim = sim_of({OLD: 5})
+    mount = mount_of(sim, start=False)
+    mount.path.mkdir()
+    ends = [os.pipe() for _ in range(14)]
+    ends[0] = ends[0][::-1]  # of standard input it has the end that is read
+    ours, theirs = zip(*ends)
+    process = subprocess.Popen([CDRFS, "-o", mount.options, mount.path], env=mount.env,
+                               stdin=theirs[0], stdout=theirs[1], stderr=theirs[2],
+                               pass_fds=theirs[3:])
+    for fd in theirs:
+        os.close(fd)
+    assert process.wait(PATIENCE_S) == 0
+    mount.follow()
+    for fd in ours:
+        table = select.poll()
+        table.register(fd, 0)  # the other end is gone
+        assert [event for _, event in table.poll(PATIENCE_S * 1000)], fd
+        os.close(fd)
+    assert os.getsid(mount.pid) == mount.pid
+    fields = open(f"/proc/{mount.pid}/stat", encoding="ascii").read().rpartition(")")[2].split()
+    assert int(fields[4]) == 0  # no terminal
+    assert len(mount.ls(OLD)) == 5
+
+
+def test_the_background_holds_no_folder(sim_of, world):
+    """Neither where it was started nor where its token was read: both can be unmounted."""
+    sim = sim_of({OLD: 5})
+    world.out("mkdir", "/dev/here")
+    world.out("mount", "-t", "tmpfs", "none", "/dev/here")
+    world.out("sh", "-c", 'umask 077; echo "$0" >/dev/here/token', sim.token)
+    env = world.account(sim)
+    del env["PLIVO_AUTH_TOKEN"]
+    done = world.run(*world.line(user=0, auth_token_file="token"), cwd="/dev/here", env=env)
+    assert done.returncode == 0, done
+    assert len(world.out("ls", world.point(0) / f"by-date/{OLD}").split()) == 5
+    world.out("umount", "/dev/here")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_started_without_the_standard_three(sim_of, mount_of, cdrfs, tmp_path, closed):
+    """What it opens itself takes their numbers then, and must not be taken for them: the store stays
+    locked, and a csv whole."""
+    sim = sim_of({OLD: 45})
+    mount = mount_of(sim, start=False)
+    mount.path.mkdir()
+    mount.run("sh", "-c", f'exec "$0" "$@" {closed}', CDRFS, "-o", mount.options, mount.path)
+    mount.follow()
+    assert mount.ls(OLD) == sim.names(OLD)
+    assert (mount / f"csv/by-date/{OLD}.csv").read_bytes().count(b"\n") == 46
+    (tmp_path / "second").mkdir()
+    refused(cdrfs("-o", f"cache_dir={mount.cache}", tmp_path / "second", PLIVO_API_URL=sim.api_url,
+                  PLIVO_AUTH_ID=sim.auth_id, PLIVO_AUTH_TOKEN=sim.token), str(mount.pid))
+    mount.unmount()
+
+
+def test_in_the_background_messages_go_to_the_system_log(sim_of, world):
+    sim = sim_of({OLD: 5})
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as log:
+        log.bind(str(world.folder / "log"))
+        log.settimeout(PATIENCE_S)
+        world.out("ln", "-s", world.folder / "log", "/dev/log")
+        assert world.mount(sim, user=0) == ""
+        sim.refuse(500)
+        assert world.run("ls", world.point(0) / f"by-date/{OLD}").returncode
+        line = log.recv(4096)
+    daemon, warning = 3 << 3, 4
+    assert line.startswith(b"<%d>" % (daemon | warning)) and b"HTTP 500" in line
+    assert b"cdrfs[%d]: " % world.holder(sim, 0) in line and b"\n" not in line

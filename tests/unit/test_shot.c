@@ -76,23 +76,42 @@ static void expect_current(const struct dir *d, const struct shot_info *i)
     free(text);
 }
 
-/* Bytes of the disk that the file of the snapshots takes. */
-static int64_t disk_bytes(void)
+/* The file of the snapshots, which has no name. */
+static struct stat stat_of_file(void)
 {
     DIR *dp = opendir("/proc/self/fd");
-    int64_t bytes = -1;
+    struct stat ret = {0};
     for (struct dirent *e; (e = readdir(dp));) {
         char name[300], target[300] = "";
         struct stat st;
         snprintf(name, sizeof(name), "/proc/self/fd/%s", e->d_name);
         ssize_t n = readlink(name, target, sizeof(target) - 1);
         if (n > 0 && strstr(target, fx.dir) && strstr(target, "(deleted)") && stat(name, &st) == 0)
-            bytes = st.st_blocks * 512;
+            ret = st;
     }
     closedir(dp);
-    ck_assert_int_ge(bytes, 0);
-    return bytes;
+    ck_assert(S_ISREG(ret.st_mode));
+    return ret;
 }
+
+/* Bytes of the disk that it takes. */
+static int64_t disk_bytes(void)
+{
+    return stat_of_file().st_blocks * 512;
+}
+
+START_TEST(its_file_is_private_whatever_the_umask)
+{
+    mode_t before = umask(0);
+    shots_destroy(shots);
+    shots = shots_create(fx.dir, DIALECT_LATEST);
+    umask(before);
+    ck_assert_ptr_nonnull(shots);
+    struct stat st = stat_of_file();
+    ck_assert_uint_eq(st.st_mode & 07777, 0600);
+    ck_assert_uint_eq(st.st_nlink, 0);
+}
+END_TEST
 
 /* --- what a file holds --- */
 
@@ -370,6 +389,7 @@ END_TEST
 int main(void)
 {
     const struct unit_test tests[] = {
+        ONCE(its_file_is_private_whatever_the_umask),
         ONCE(a_file_has_its_calls_in_the_order_of_end_time_then_uuid),
         ONCE(csv_has_a_header_and_a_row_a_call),
         ONCE(an_empty_day_is_a_header_or_nothing),
