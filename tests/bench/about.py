@@ -10,7 +10,8 @@ import subprocess
 import harness
 
 PACKAGES = ("libfuse3-3", "libcurl4", "libsqlite3-0", "libjansson4", "libzstd1", "squashfuse",
-            "bindfs", "sshfs", "rclone", "httpdirfs", "curl", "jq", "rsync", "ripgrep", "grep", "tar")
+            "bindfs", "sshfs", "rclone", "httpdirfs", "curl", "jq", "rsync", "ripgrep", "grep",
+            "tar")
 
 
 def _read(*argv):

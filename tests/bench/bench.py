@@ -19,9 +19,9 @@ from timing import Failed
 SECTIONS = {"cold": cold, "held": held, "memory": memory}
 INTRO = """# Benchmarks
 
-`scripts/bench` measures cdrfs beside its peers, in one run, interleaved; `scripts/bench --help` says how. Only
-ratios are worth comparing from one machine, or one day, to another. Goals are those of the project, not limits
-of a test.
+`scripts/bench` measures cdrfs beside its peers, in one run, interleaved; `scripts/bench --help`
+says how. Only ratios are worth comparing from one machine, or one day, to another. Goals are those
+of the project, not limits of a test.
 """
 
 
@@ -54,6 +54,9 @@ def arguments():
 
 
 def interrupted(*_):
+    """Cleans up, and is not to be hurried."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -79,9 +82,11 @@ def report_of(args):
 
 def main():
     args = arguments()
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in a script's background
+        signal.signal(number, interrupted)
     if args.profile == "list":
-        sys.exit(print("\n".join(profiling.rows())))
+        print("\n".join(profiling.rows()))
+        return
     try:
         if args.profile:
             with workplace() as work:

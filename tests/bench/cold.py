@@ -33,8 +33,8 @@ def limit(calls):
 
 
 def paced_limit(calls):
-    """The same under rate=, behind the request that proved the credentials: a bucket that holds half
-    a second's worth, and never more than five seconds' worth in any 5 s."""
+    """The same under rate=, behind the request that proved the credentials: a bucket that holds
+    half a second's worth, and never more than five seconds' worth in any 5 s."""
     spans, within = divmod(pages(calls), 5 * RATE)
     return LATENCY + 5 * spans + max(0, within + 1 - RATE / 2) / RATE
 
@@ -79,7 +79,7 @@ class Cold:
         self.work = bench.work / "cold"
         self.work.mkdir()
         self.calls = {WINDOW: bench.size(6000), SHORT: 60, LONG: bench.size(50000),
-                      FILES: bench.size(600), PACED: bench.size(6000, 3000)}
+                      FILES: bench.size(600, 40), PACED: bench.size(6000, 3000)}
         slow = ("--latency", LATENCY_MS)
         self.sim = stack.enter_context(simulator(self.calls, *slow))
         self.small = stack.enter_context(
@@ -147,8 +147,9 @@ class Cold:
             self.add("throughput", listing(mount.day(LONG), self.calls[LONG])[2])
         last = self.calls[LONG] - PAGE
         url = f"{list_url(self.fast, LONG)}&offset=[0-{last}:{PAGE}]"
-        self.add("throughput", timed(["curl", "-fZ", "--no-progress-meter", "--parallel-max", CONNECTIONS, "-u",
-                                      account(self.fast), "-o", "/dev/null", url]), "curl -Z")
+        curl = ["curl", "-fZ", "--no-progress-meter", "--parallel-max", CONNECTIONS,
+                "-u", account(self.fast), "-o", "/dev/null", url]
+        self.add("throughput", timed(curl), "curl -Z")
 
     def curl_loop(self, name, row):
         """The loop, and what was wanted of its files."""
@@ -169,7 +170,8 @@ class Cold:
 
     def files(self):
         """A smaller day, by those that need a request a file."""
-        for row, command, ok in (("web ls", ["ls", "-l"], 0), ("web read", ["grep", "-r", NOWHERE], 1)):
+        for row, command, ok in (("web ls", ["ls", "-l"], 0),
+                                 ("web read", ["grep", "-r", NOWHERE], 1)):
             with self.mount(self.sim) as mount:
                 self.add(row, timed([*command, mount.day(FILES)], ok))
             for peer in self.peers:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where the time of one row goes: cdrfs under perf while it serves the row, then the program that asks."""
+"""Where the time of one row goes: cdrfs under perf while it serves the row, then the program that
+asks."""
 
 import subprocess
 import time

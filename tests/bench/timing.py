@@ -50,7 +50,8 @@ def run(argv, ok=0, **options):
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}
     done = subprocess.run(list(map(str, argv)), stderr=subprocess.PIPE, check=False, **options)
     if done.returncode != ok or done.stderr:
-        raise Failed(f"{' '.join(map(str, argv))}: {done.returncode}: {done.stderr[-500:].decode()}")
+        words = " ".join(map(str, argv))
+        raise Failed(f"{words}: {done.returncode}: {done.stderr[-500:].decode()}")
     return done.stdout
 
 
