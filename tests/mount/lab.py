@@ -14,12 +14,12 @@ WINDOW = {"end_time__gte", "end_time__lt"}
 
 
 class RunningSim(Sim):
-    """A simulator whose clock runs."""
+    """A simulator whose clock runs, from that moment on."""
 
-    def __init__(self, counts):  # pylint: disable=super-init-not-called
+    def __init__(self, counts, now=NOW):  # pylint: disable=super-init-not-called
         days = ",".join(f"{name}={n}" for name, n in counts.items())
         self.process = subprocess.Popen(
-            [CDRFS_SIM, "--exit-on-eof", "--now", NOW, "--calls", "0", "--day-counts", days],
+            [CDRFS_SIM, "--exit-on-eof", "--now", now, "--calls", "0", "--day-counts", days],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.info = json.loads(self.process.stdout.readline())
         self.auth_id, self.token = self.info["auth_id"], self.info["auth_token"]
