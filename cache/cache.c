@@ -88,6 +88,8 @@ static void init(struct cache *c, const struct cache_opts *o)
     c->rule = (struct cover_rule){.ttl = o->ttl_s, .settle = o->settle_s};
     c->posts_end = &c->posts;
     atomic_init(&c->tick, 1);
+    atomic_init(&c->last_seq, 1); /* the first fetch is 2: 0 is no moment, and 1 is before it */
+    atomic_init(&c->settled_seq, 1);
     clock_init(&c->clock);
     if (o->date)
         clock_learn(&c->clock, o->date);

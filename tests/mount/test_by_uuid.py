@@ -229,6 +229,18 @@ def test_legacy_looks_through_the_days_newest_first(sim_of, mount_of):
     assert mount.ls(day(2)) == sim.names(day(2)) and sim.requests() <= 7  # and what was read stays
 
 
+@pytest.mark.parametrize("name", [OLD, day(0)])
+def test_legacy_reads_no_day_twice_for_one_call_however_short_the_ttl(sim_of, mount_of, name):
+    """The first question of a mount began at no moment, and read today again and again."""
+    sim = sim_of({OLD: 5})
+    sim.calls(5, f"{day(0)} 09:00:00")
+    mount = mount_of(sim, dialect="legacy", ttl=0)
+    row = sim.oracle(name, "legacy")[0]
+    assert (mount / f"by-uuid/{row['call_uuid']}.json").read_bytes() == contents(row)
+    days = [lower[:10] for lower, _ in seconds_asked(sim.log())]
+    assert len(days) == len(set(days)) and days[-1] == name
+
+
 def test_legacy_knows_of_an_absence_once_all_days_are_read(sim_of, mount_of):
     sim = sim_of({day(ago): 25 for ago in (1, 30, 89)})
     mount = mount_of(sim, dialect="legacy", ttl="1h")
