@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import CDRFS, NOW, PATIENCE_S, SLOW, Mount, Sim, clean_env
+from tls import Authority, Relay
 from world import World
 
 
@@ -40,6 +41,19 @@ def mounts(folder):
     yield make
     for mount in made:
         mount.clean_up()
+
+
+@contextlib.contextmanager
+def relays():
+    made = []
+
+    def make(sim, enter):
+        made.append(Relay(sim, enter))
+        return made[-1]
+
+    yield make
+    for relay in made:
+        relay.stop()
 
 
 @pytest.fixture(name="sim_of")
@@ -85,6 +99,18 @@ def _module_sim():
 def _module_mount(tmp_path_factory, module_sim):  # pylint: disable=unused-argument
     """mount_of() for a mount that the tests of a module share."""
     with mounts(tmp_path_factory.mktemp("module")) as make:
+        yield make
+
+
+@pytest.fixture(name="authority", scope="session")
+def _authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(name="relay_of")
+def _relay_of():
+    """relay_of(sim, enter): a port through which that simulator is reached."""
+    with relays() as make:
         yield make
 
 

@@ -203,16 +203,6 @@ print(ctypes.get_errno())
     assert int(out) == errno.EINTR, err
 
 
-def test_a_listing_that_stalls_ends_at_its_deadline(sim_of, mount_of):
-    sim = sim_of({OLD: 45})
-    mount = mount_of(sim, deadline=2)
-    sim.stall()
-    assert error_of(os.listdir, mount.day(OLD)) == "ETIMEDOUT"
-    assert error_of(os.stat, mount.day(OLD) / "x.json") == "ETIMEDOUT"
-    sim.mend()
-    assert mount.ls(OLD) == sim.names(OLD)
-
-
 def test_a_listing_that_stalls_half_way_ends_at_its_deadline(sim_of, mount_of):
     sim = sim_of({OLD: 407})
     mount = mount_of(sim, deadline=2)
