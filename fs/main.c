@@ -19,6 +19,7 @@
 #include "fs/log.h"
 #include "fs/start.h"
 
+#define CA_FILE "SSL_CERT_FILE" /* the variable that start.c reads */
 #define HERALD_FD 3
 
 /* What went wrong before anything was started. */
@@ -84,6 +85,18 @@ static int wait_for_ready(int fd, pid_t child)
     return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* A relative name would mean another file from where the background process works; an empty one
+ * is none. */
+static int keep_ca_file(void)
+{
+    const char *name = getenv(CA_FILE);
+    if (!name || *name == '/')
+        return 0;
+    CLEANUP_FREE char *path = *name ? realpath(name, NULL) : NULL;
+    int rc = path ? setenv(CA_FILE, path, 1) : *name ? 0 : unsetenv(CA_FILE);
+    return rc < 0 ? -errno : 0;
+}
+
 /* In the second process: of what it was started with it keeps nothing but the standard three. */
 static int leave_caller(struct herald *h, int fd)
 {
@@ -128,6 +141,8 @@ static int run(const struct options *o)
     struct herald h = {-1};
     forbid_dumps();
     int rc = account_find(o, &a, error, sizeof(error));
+    if (rc == 0)
+        rc = keep_ca_file();
     if (rc == 0 && !o->foreground)
         rc = go_to_background(&h, &a);
     if (rc < 0) {

@@ -9,7 +9,7 @@ import pytest
 
 from expect import error_of, render
 from fault_table import tls_env
-from harness import day
+from harness import CDRFS, day
 from tls import Nginx, plaintext
 
 HELD, NEVER_ASKED = day(6), day(8)
@@ -54,6 +54,26 @@ def test_a_way_that_cannot_be_trusted_is_a_warning_and_is_told_nothing(
     assert sim.stats()["requests"] == 0 and (relay.connections or wrong == "no such file")
     assert credentials(sim) not in relay.heard and b"HTTP/1" not in relay.heard
     assert not relay.heard or wrong == "plaintext"
+
+
+def test_the_file_of_certificates_may_be_named_from_here(sim_of, mount_of, relay_of, authority):
+    """Going to the background changes what is here."""
+    sim = sim_of({HELD: 45})
+    relay = relay_of(sim, authority.tls("good"))
+    env = {**tls_env(relay, authority), "SSL_CERT_FILE": authority.ca.name}
+    mount = mount_of(sim, start=False, env=env)
+    mount.path.mkdir()
+    mount.run(CDRFS, "-o", mount.options, mount.path, cwd=authority.folder)
+    mount.follow()
+    assert mount.stderr == b"" and mount.ls(HELD) == sim.names(HELD)
+
+
+def test_an_empty_name_of_that_file_is_none(sim_of, mount_of, relay_of, authority):
+    """What fails is that nobody vouches for the host, not that there is no such file."""
+    sim = sim_of({HELD: 45})
+    relay = relay_of(sim, authority.tls("good"))
+    mount = mount_of(sim, env={**tls_env(relay, authority), "SSL_CERT_FILE": ""})
+    assert b"peer certificate" in mount.stderr and relay.connections
 
 
 def test_a_host_that_speaks_http_2_is_asked_on_one_connection(
