@@ -27,6 +27,7 @@ struct listed {
     int64_t first, last; /* ids it was given */
     struct ivset pushed; /* ids */
     uint64_t seq;        /* of the newest read that was looked at */
+    uint64_t pushed_seq; /* reads up to this one had come when the last contents were pushed */
     int reads, run, lost;
 };
 
@@ -146,15 +147,16 @@ static bool has(const struct ivset *s, int64_t id, struct range *ret)
 }
 
 /*
- * Decides what a read of that id brings about. What is pushed already is stepped over; a read of
- * what was pushed means that the kernel no longer has it, or that it asked a moment before.
+ * Decides what a read brings about. What is pushed already is stepped over; reads that come long
+ * after what they want was pushed mean that the kernel no longer has it.
  */
-static bool decide_locked(struct listed *d, int64_t id, bool hot, struct run *ret)
+static bool decide_locked(struct listed *d, struct read read, bool hot, struct run *ret)
 {
     struct range r;
-    int64_t after = id;
+    int64_t after = read.id;
     d->reads++;
-    d->lost = has(&d->pushed, id, &r) ? d->lost + 1 : 0;
+    d->seq = read.seq;
+    d->lost = has(&d->pushed, read.id, &r) && read.seq > d->pushed_seq ? d->lost + 1 : 0;
     if (d->lost >= LOST) {
         ivset_release(&d->pushed);
         d->lost = d->run = 0;
@@ -196,10 +198,7 @@ static bool look_at(struct push *p, struct read r, struct run *ret)
             continue;
         pthread_mutex_lock(&p->lock);
         struct listed *d = find_listed(p, &q);
-        if (d && r.seq > d->seq) {
-            d->seq = r.seq;
-            found = decide_locked(d, r.id, hot, ret);
-        }
+        found = d && r.seq > d->seq && decide_locked(d, r, hot, ret);
         pthread_mutex_unlock(&p->lock);
     }
     return found;
@@ -213,6 +212,7 @@ static void note_pushed(struct push *p, const struct run *run, int64_t from, int
         ivset_add(&d->pushed, (struct range){from + 1, to + 1});
         if (run->left_out > from && run->left_out <= to)
             ivset_cut(&d->pushed, (struct range){run->left_out, run->left_out + 1});
+        d->pushed_seq = p->last_seq;
         if (d->pushed.failed)
             forget_listed(d);
     }

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "fs/url.h"
 #include "fs/options.h"
+#include "fs/url.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARGS_MAX 32
