@@ -595,6 +595,7 @@ START_TEST(an_empty_mountpoint_is_not_the_working_directory)
     char *alone[] = {(char *)"cdrfs", (char *)"", NULL};
     ck_assert_int_eq(options_parse(2, alone, &o, error, sizeof(error)), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "no mountpoint"));
+    options_release(&o);
     char *second[] = {(char *)"cdrfs", (char *)"MAXXXXXXXXXXXXXXXXXX", (char *)"", NULL};
     ck_assert_int_eq(options_parse(3, second, &o, error, sizeof(error)), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "no mountpoint"));
