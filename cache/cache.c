@@ -244,6 +244,11 @@ uint64_t cache_since(struct cache *c)
     return atomic_load(&c->settled_seq);
 }
 
+int64_t cache_deadline(struct cache *c)
+{
+    return clock_ms() + c->opts.deadline_ms;
+}
+
 bool cache_known_since(struct cache *c, const struct query *q, uint64_t since)
 {
     CLEANUP_IVSET struct ivset gaps = {0};

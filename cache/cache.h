@@ -65,6 +65,9 @@ bool cache_known(struct cache *c, const struct query *q);
 uint64_t cache_since(struct cache *c);
 bool cache_known_since(struct cache *c, const struct query *q, uint64_t since);
 
+/* When a question that begins now must have its answer, as a want takes it. */
+int64_t cache_deadline(struct cache *c);
+
 /* Forgets that what is held of q is fresh, or final: the next question reads it anew. What is held
  * stays, and is served while the API fails. */
 void cache_refresh(struct cache *c, const struct query *q);
@@ -126,8 +129,9 @@ int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes) MUST_C
 struct want {
     uint64_t id; /* chosen by the caller, unique; names it in cache_cancel() */
     struct query q;
-    uint64_t since; /* from cache_since(); 0: now */
-    uint64_t seen;  /* told again only of what was stored after this tick */
+    uint64_t since;      /* from cache_since(); 0: now */
+    int64_t deadline_ms; /* from cache_deadline(), once for as long as one question lasts; 0: now */
+    uint64_t seen;       /* told again only of what was stored after this tick */
     /* Not "": only this call of q is wanted. It may be found by a request for itself; whole then
      * means that it is held, or that there is no such call in q. */
     char uuid[CALL_UUID_MAX];

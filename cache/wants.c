@@ -51,9 +51,11 @@ void wants_take(struct cache *c, const struct want *want)
         want->done(want->id, -ENOMEM, false, want->arg);
         return;
     }
-    *w = (struct waiting){
-        .want = *want, .deadline_ms = clock_ms() + c->opts.deadline_ms, .after_seq = c->last_seq};
+    *w =
+        (struct waiting){.want = *want, .deadline_ms = cache_deadline(c), .after_seq = c->last_seq};
     struct fetch *f;
+    if (want->deadline_ms)
+        w->deadline_ms = want->deadline_ms;
     if (want->since)
         w->after_seq = want->since;
     DL_FOREACH (c->fetches, f) /* one it joins counts as if begun for it */

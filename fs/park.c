@@ -61,6 +61,7 @@ struct parked *park_new(struct fs *fs, const struct parked *model)
     if (!s)
         return NULL;
     s->parked = *model;
+    s->parked.deadline_ms = cache_deadline(fs->cache);
     pthread_mutex_lock(&fs->park->lock);
     s->parked.id = ++fs->park->last_id;
     HASH_ADD(hh, fs->park->slots, parked.id, sizeof(s->parked.id), s);
@@ -98,6 +99,7 @@ void park_wait(struct fs *fs, struct parked *p)
     struct want want = {.id = p->id,
                         .q = p->q,
                         .since = p->since,
+                        .deadline_ms = p->deadline_ms,
                         .seen = p->seen,
                         .most = p->most,
                         .done = on_done,

@@ -18,9 +18,10 @@
 struct parked {
     uint64_t id; /* set by the park */
     fuse_req_t req;
-    struct query q; /* what it waits for */
-    uint64_t since; /* from cache_since(), when the request came */
-    uint64_t seen;  /* the tick before it last looked */
+    struct query q;      /* what it waits for */
+    uint64_t since;      /* from cache_since(), when the request came */
+    uint64_t seen;       /* the tick before it last looked */
+    int64_t deadline_ms; /* set by the park: of all its waits together */
     /*
      * Called on the cache's thread when more may be found: either replies and calls park_end(), or
      * parks again. err: reply with it. whole: all of q is held now.

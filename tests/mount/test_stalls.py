@@ -203,6 +203,30 @@ print(ctypes.get_errno())
     assert int(out) == errno.EINTR, err
 
 
+def test_a_search_that_goes_on_and_on_ends_at_its_deadline(sim_of, mount_of):
+    """Each day that came was an answer, after which it waited as if it had just begun."""
+    sim = sim_of({day(ago): 5 for ago in range(60)})
+    mount = mount_of(sim, dialect="legacy", deadline=2)
+    sim.config(latency_ms=500)
+    path = mount / "by-uuid" / sim.names(day(50))[0]
+    assert error_of(os.stat, path) == "ETIMEDOUT"
+    assert sim.requests() <= 6
+    sim.config(latency_ms=0)
+    assert path.read_bytes()
+    assert sim.requests() <= 52  # what was read stays
+
+
+def test_a_file_of_a_large_day_ends_at_its_deadline_and_goes_on_where_it_was(sim_of, mount_of):
+    sim = sim_of({OLD: 600})
+    mount = mount_of(sim, deadline=2, connections=1)
+    sim.config(latency_ms=100)
+    path = mount / f"ndjson/by-date/{OLD}.ndjson"
+    assert error_of(os.stat, path) == "ETIMEDOUT"
+    sim.config(latency_ms=0)
+    assert path.read_bytes().count(b"\n") == 600
+    assert sim.requests() <= 31
+
+
 def test_a_listing_that_stalls_half_way_ends_at_its_deadline(sim_of, mount_of):
     sim = sim_of({OLD: 407})
     mount = mount_of(sim, deadline=2)
