@@ -18,6 +18,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000L
 #define NO_PROGRESS_S 15L
+#define PROGRESS_BYTES_S 100L /* fewer than that are none */
 #define POLL_MOST_MS 60000
 #define REFUSED_RETRY_MS 1000
 
@@ -171,7 +172,7 @@ static CURL *make_easy(struct http *h, struct job *j)
     curl_easy_setopt(e, CURLOPT_USERAGENT, "cdrfs/" CDRFS_VERSION);
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, PROGRESS_BYTES_S);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, NO_PROGRESS_S);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, h->timeout_ms);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
