@@ -244,7 +244,7 @@ static void judge(struct walk *w, int added)
             w->state = WALK_BROKEN;
         return;
     }
-    bool plain = ended && w->last <= w->short_at && !w->moved && !w->doubles;
+    bool plain = ended && w->nrows && w->last <= w->short_at && !w->moved && !w->doubles;
     if (plain && (int64_t)w->nrows == w->before_rows && w->sum == w->before_sum)
         w->probe = (int64_t)w->nrows;
     else

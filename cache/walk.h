@@ -13,7 +13,8 @@
  * Two equal passes count only when total_count stood still in both, no row came twice, full pages
  * came first, then at most one that is not full, then nothing; and when a last page, asked for
  * right behind the rows that came, is empty. So a host that leaves holes, repeats pages, or gives
- * fewer rows a page than asked is never believed without its own total.
+ * fewer rows a page than asked is never believed without its own total, and neither is one that has
+ * calls by its total and gives none.
  *
  * After a pass in which rows came twice the next one cuts its pages elsewhere: a call that the host
  * has in two neighbouring rows, on two pages, is then on one, where the page's decoder sees that it

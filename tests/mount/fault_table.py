@@ -114,6 +114,8 @@ CASES = [
     Case("the total has a fraction", page('{"total_count": 1.5}'), "EBADMSG"),
     Case("the total is beyond 64 bits", page('{"total_count": 99999999999999999999}'), "EBADMSG"),
     Case("the total is 10^12", page('{"total_count": 1000000000000}'), "EBADMSG"),
+    Case("45 calls, but no rows", page('{"total_count": 45}'), "EIO", None, name_errno="EBADMSG",
+         passes=False),
     Case("the total is 0", {"config": {"total_fixed": 0}}, None, None, passes=False),
     Case("the total is 3 too many", {"config": {"total_delta": 3}}, None, None, passes=False),
     Case("the total is 3 too few", {"config": {"total_delta": -3}}, None, None, passes=False),

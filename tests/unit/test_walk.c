@@ -417,7 +417,7 @@ static bool lie_is_seen(int rows, int64_t lie)
 
 START_TEST(a_total_that_is_simply_wrong_is_seen_through)
 {
-    for (int n = 0; n < 130; n++) {
+    for (int n = 1; n < 130; n++) {
         for (int64_t lie = -50; lie <= 50; lie++) {
             struct host h = host_of(n);
             h.lie = lie;
@@ -430,6 +430,18 @@ START_TEST(a_total_that_is_simply_wrong_is_seen_through)
             expect(o.pages <= 2 * (pages_of(n) + pages_of(n + lie) + 1), "%d rows, %d: %d pages", n,
                    (int)lie, (int)o.pages);
         }
+    }
+}
+END_TEST
+
+START_TEST(no_rows_are_never_believed_against_the_total)
+{
+    for (int64_t lie = 1; lie <= 50; lie++) {
+        struct host h = host_of(0);
+        h.lie = lie;
+        struct outcome o = walk_host(&h, 4);
+        ck_assert_int_eq(o.state, WALK_BROKEN);
+        ck_assert_int_le(o.pages, page_bound((int)lie));
     }
 }
 END_TEST
@@ -697,6 +709,7 @@ int main(void)
         ONCE(a_few_arrivals_do_not_break_a_walk),
         ONCE(a_page_that_fails_once_is_made_good),
         ONCE(a_total_that_is_simply_wrong_is_seen_through),
+        ONCE(no_rows_are_never_believed_against_the_total),
         ONCE(a_total_that_moves_never_hides_a_row),
         EACH(a_total_beyond_reason_ends_within_reason, absurd),
         ONCE(rows_without_end_end_within_reason),
