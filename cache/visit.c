@@ -30,11 +30,13 @@ static bool fetch_piece(struct cache *c, const struct query *q, struct range pie
 }
 
 /* What is not believed for long enough to be of use when it is come to is not read ahead: with a
- * short ttl the last minutes, of which a tenth is how long they are believed. */
+ * short ttl that is the day which is not over, or was not for long. */
 static struct range limits_of(struct cache *c)
 {
-    int64_t useful = c->rule.ttl < BELIEVED_S ? cache_now(c) - 10 * BELIEVED_S : cache_now(c) + 1;
-    return (struct range){cache_served_from(c), useful};
+    int64_t now = cache_now(c);
+    bool brief = c->rule.ttl < BELIEVED_S;
+    return (struct range){cache_served_from(c),
+                          brief ? utc_midnight(now - 10 * BELIEVED_S) : now + 1};
 }
 
 static void read_ahead(struct cache *c, struct ahead_run *run, const struct query *q)
