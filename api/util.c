@@ -40,6 +40,17 @@ void buf_append(struct buf *b, const void *p, size_t n)
     b->p[b->len] = '\0';
 }
 
+char *buf_room(struct buf *b, size_t n)
+{
+    return reserve(b, n) ? b->p + b->len : NULL;
+}
+
+void buf_filled(struct buf *b, size_t n)
+{
+    b->len += n;
+    b->p[b->len] = '\0';
+}
+
 void buf_puts(struct buf *b, const char *s)
 {
     buf_append(b, s, strlen(s));

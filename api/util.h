@@ -52,6 +52,11 @@ void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_release(struct buf *b);
 
+/* Room for n bytes behind what is there; buf_filled() then says how many of them count. NULL marks
+ * the buffer as a failed append does. */
+char *buf_room(struct buf *b, size_t n);
+void buf_filled(struct buf *b, size_t n);
+
 /* 0, -ENOMEM or -EMSGSIZE. */
 static inline int buf_error(const struct buf *b)
 {

@@ -75,6 +75,22 @@ static void purge(struct cache *c, int64_t now_ms)
     c->purge_ms = now_ms + (dropped == PURGE_MOST ? PURGE_PAUSE_MS : PURGE_EVERY_MS);
 }
 
+#define PACK_MANY 200        /* bodies at once */
+#define PACK_PAUSE_MS 20     /* while there are more, and nothing is fetched */
+#define PACK_AGAIN_MS 600000 /* after a failure */
+
+/* A dictionary is made as soon as there are calls for one, so that the next ones are packed; what
+ * was kept before it is packed when there is nothing else to do. */
+static void pack(struct cache *c, int64_t now_ms)
+{
+    bool more = false, idle = !c->fetches && now_ms >= c->pack_ms;
+    if (now_ms < c->pack_ms || !store_wants_pack(c->store, idle))
+        return;
+    int rc = store_pack(c->store, PACK_MANY, &more);
+    c->pack_ms = rc < 0 ? now_ms + PACK_AGAIN_MS : more ? now_ms + PACK_PAUSE_MS : 0;
+    c->packing = more;
+}
+
 static void commit(struct cache *c)
 {
     if (c->writing && !c->write_error)
@@ -111,6 +127,7 @@ void keeper_settle(struct cache *c)
         fetch_conclude(c, f, tick);
     c->write_error = 0;
     purge(c, now_ms);
+    pack(c, now_ms);
     note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)
         wants_attend(c, w, now_ms);
@@ -122,6 +139,8 @@ void keeper_settle(struct cache *c)
 int64_t keeper_timeout(struct cache *c)
 {
     int64_t first = c->opts.keep_days ? c->purge_ms : INT64_MAX, now_ms = clock_ms();
+    if (c->packing && !c->fetches && c->pack_ms < first)
+        first = c->pack_ms;
     struct waiting *w;
     DL_FOREACH (c->waitings, w)
         if (w->deadline_ms < first)

@@ -97,6 +97,8 @@ struct cache {
     struct memo windows;            /* in which calls were asked for one by one */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
     int64_t purge_ms;               /* when old calls are looked for again */
+    int64_t pack_ms;                /* and bodies to be packed */
+    bool packing;                   /* there are some */
     uint64_t new_calls;             /* that all fetches brought */
     bool oldest_first;              /* how the host was seen to sort */
     bool strays;                    /* it was seen to list calls outside the window asked for */

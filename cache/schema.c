@@ -42,6 +42,9 @@ static const char *const steps[] = {
     " filters TEXT, lo INTEGER, hi INTEGER, total INTEGER NOT NULL, pages BLOB NOT NULL,"
     " PRIMARY KEY(filters, lo, hi)) WITHOUT ROWID;"
     "CREATE TABLE fact(name TEXT PRIMARY KEY, value);",
+    /* Bodies are packed (pack.h): with the dictionary of that id, or NULL for as they came. */
+    "ALTER TABLE body ADD COLUMN dict INTEGER;"
+    "CREATE TABLE dict(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);",
 };
 
 static int read_number(struct db *d, const char *sql, int64_t *ret)

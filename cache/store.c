@@ -68,6 +68,8 @@ static int open_writer(struct store *s, char *error, size_t cap)
         rc = schema_upgrade(s->writer, version, (int64_t)time(NULL));
     if (rc == 0)
         rc = read_created(s);
+    if (rc == 0)
+        rc = store_load_dicts(s);
     if (rc == -EPROTO)
         snprintf(error, cap, "the store %s was written by a newer cdrfs; upgrade, or move it away",
                  s->path);
@@ -89,7 +91,9 @@ int store_open(const char *path, struct store **ret, char *error, size_t cap)
     pthread_mutex_init(&s->lock, NULL);
     mode_t before = umask(0077);
     s->path = strdup(path);
-    int rc = s->path ? take_lock(s, error, cap) : -ENOMEM;
+    s->pack = pack_create();
+    s->packed = buf_make(PACK_MOST);
+    int rc = s->path && s->pack ? take_lock(s, error, cap) : -ENOMEM;
     if (rc == 0)
         rc = open_writer(s, error, cap);
     umask(before);
@@ -111,6 +115,8 @@ void store_close(struct store *s)
         db_close(d);
     }
     db_close(s->writer);
+    pack_destroy(s->pack);
+    buf_release(&s->packed);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     pthread_mutex_destroy(&s->lock);

@@ -67,6 +67,16 @@ int store_put_walked(struct store *s, const struct query *q, int64_t total,
 int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
                  struct slice *ret_pages) MUST_CHECK;
 
+/*
+ * Bodies are kept packed (pack.h). Once there are enough calls a dictionary is made of them; then
+ * those that were kept before it are packed too, at most `most` at a time. ret_more: there is more
+ * to do. It is a transaction of its own, and changes nothing that can be read.
+ */
+int store_pack(struct store *s, int most, bool *ret_more) MUST_CHECK;
+
+/* Whether store_pack() has anything to do; idle: also what can wait. Costs nothing. */
+bool store_wants_pack(const struct store *s, bool idle);
+
 /* Facts: small numbers that outlive a mount. */
 #define FACT_OLDEST_FIRST "oldest_first" /* the host lists the oldest calls first: 1 */
 #define FACT_STRAYS "strays"             /* it has listed calls outside the window asked for: 1 */

@@ -124,22 +124,23 @@ int store_entry(struct store *s, int64_t id, struct entry *ret)
 int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT bytes FROM body WHERE id = ?", NULL, "");
+    struct buf body = buf_make(PACK_MOST);
+    int rc = reading_begin(&r, s, "SELECT bytes, dict FROM body WHERE id = ?", NULL, "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, 1, id);
     rc = reading_step(&r);
     if (rc <= 0)
         return rc == 0 ? -ENOENT : rc;
-    const void *bytes = sqlite3_column_blob(r.st, 0);
-    size_t n = (size_t)sqlite3_column_bytes(r.st, 0);
-    char *copy = malloc(n + 1);
-    if (!copy)
-        return -ENOMEM;
-    if (n)
-        memcpy(copy, bytes, n);
-    *ret = copy;
-    *ret_size = n;
+    rc = store_open_body(s, r.st, 0, &body);
+    if (rc == 0 && !body.p && !buf_room(&body, 0)) /* an empty one has its bytes too */
+        rc = buf_error(&body);
+    if (rc < 0) {
+        buf_release(&body);
+        return rc;
+    }
+    *ret = body.p;
+    *ret_size = body.len;
     return 0;
 }
 
@@ -197,38 +198,58 @@ int store_seen(struct store *s, int axis, int (*fn)(void *arg, const char *value
     return rc;
 }
 
+/* Hands id and body of each row to fn. */
+static int each_body(struct reading *r, store_body_fn *fn, void *arg)
+{
+    struct buf body = buf_make(PACK_MOST);
+    int rc;
+    while ((rc = reading_step(r)) > 0) {
+        body.len = 0;
+        rc = store_open_body(r->store, r->st, 1, &body);
+        if (rc == 0)
+            rc = fn(arg, sqlite3_column_int64(r->st, 0), (struct slice){body.p, body.len});
+        if (rc < 0)
+            break;
+    }
+    buf_release(&body);
+    return rc;
+}
+
+#define SELECT_BODIES "SELECT call.id, bytes, dict FROM call JOIN body ON body.id = call.id"
+
+struct without_id {
+    int (*fn)(void *arg, struct slice body);
+    void *arg;
+};
+
+static int drop_id(void *arg, int64_t id, struct slice body)
+{
+    struct without_id *w = arg;
+    (void)id;
+    return w->fn(w->arg, body);
+}
+
 int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, struct slice body),
                  void *arg)
 {
     CLEANUP_READING struct reading r;
-    int rc =
-        reading_begin(&r, s, "SELECT (SELECT bytes FROM body WHERE body.id = call.id) FROM call", q,
-                      " ORDER BY end_time, uuid");
-    while (rc >= 0 && (rc = reading_step(&r)) > 0) {
-        const char *bytes = sqlite3_column_blob(r.st, 0);
-        rc = fn(arg, (struct slice){bytes, (size_t)sqlite3_column_bytes(r.st, 0)});
-    }
-    return rc;
+    struct without_id w = {fn, arg};
+    int rc = reading_begin(&r, s, SELECT_BODIES, q, " ORDER BY end_time, uuid");
+    return rc < 0 ? rc : each_body(&r, drop_id, &w);
 }
 
 int store_bodies_after(struct store *s, const struct query *q, int64_t after, int64_t last,
                        int most, store_body_fn *fn, void *arg)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s,
-                           "SELECT id, (SELECT bytes FROM body WHERE body.id = call.id) FROM call",
-                           q, " AND id > ? AND id <= ? ORDER BY id LIMIT ?");
+    int rc = reading_begin(&r, s, SELECT_BODIES, q,
+                           " AND call.id > ? AND call.id <= ? ORDER BY call.id LIMIT ?");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, r.next, after);
     sqlite3_bind_int64(r.st, r.next + 1, last);
     sqlite3_bind_int(r.st, r.next + 2, most);
-    while (rc >= 0 && (rc = reading_step(&r)) > 0) {
-        const char *bytes = sqlite3_column_blob(r.st, 1);
-        rc = fn(arg, sqlite3_column_int64(r.st, 0),
-                (struct slice){bytes, (size_t)sqlite3_column_bytes(r.st, 1)});
-    }
-    return rc;
+    return each_body(&r, fn, arg);
 }
 
 bool store_holds(struct store *s, const struct query *q, int64_t id)

@@ -33,7 +33,8 @@ static int step_done(struct store *s, sqlite3_stmt *st)
 static int find_held(struct store *s, const struct call *c, int64_t *ret_id, bool *ret_same)
 {
     CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer, "SELECT call.id, bytes FROM call JOIN body USING(id) WHERE uuid = ?");
+        db_stmt(s->writer,
+                "SELECT call.id, bytes, dict, size FROM call JOIN body USING(id) WHERE uuid = ?");
     *ret_id = 0;
     if (!st)
         return db_failure(s->writer);
@@ -44,9 +45,14 @@ static int find_held(struct store *s, const struct call *c, int64_t *ret_id, boo
     if (rc != SQLITE_ROW)
         return db_failure(s->writer);
     *ret_id = sqlite3_column_int64(st, 0);
-    *ret_same = (size_t)sqlite3_column_bytes(st, 1) == c->body.n &&
-                memcmp(sqlite3_column_blob(st, 1), c->body.p, c->body.n) == 0;
-    return 0;
+    *ret_same = false;
+    if ((size_t)sqlite3_column_int64(st, 3) != c->body.n)
+        return 0;
+    s->packed.len = 0;
+    rc = store_open_body(s, st, 1, &s->packed);
+    *ret_same = rc == 0 && s->packed.len == c->body.n &&
+                (!c->body.n || memcmp(s->packed.p, c->body.p, c->body.n) == 0);
+    return rc == -ENOMEM ? rc : 0; /* a damaged body is amended */
 }
 
 static void bind_number(sqlite3_stmt *st, int i, int64_t v)
@@ -89,12 +95,20 @@ static int write_call(struct store *s, const struct call *c, int64_t id, int64_t
 
 static int write_body(struct store *s, const struct call *c, int64_t id)
 {
+    int64_t dict;
     CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer, "INSERT OR REPLACE INTO body(id, bytes) VALUES(?,?)");
+        db_stmt(s->writer, "INSERT OR REPLACE INTO body(id, bytes, dict) VALUES(?,?,?)");
     if (!st)
         return db_failure(s->writer);
+    s->packed.len = 0;
+    int rc = pack_body(s->pack, c->body, &s->packed, &dict);
+    if (rc < 0)
+        return rc;
     sqlite3_bind_int64(st, 1, id);
-    sqlite3_bind_blob(st, 2, c->body.p, (int)c->body.n, SQLITE_STATIC);
+    sqlite3_bind_blob(st, 2, s->packed.len ? s->packed.p : "", (int)s->packed.len, SQLITE_STATIC);
+    if (dict)
+        sqlite3_bind_int64(st, 3, dict);
+    s->raw += !dict;
     return step_done(s, st);
 }
 
