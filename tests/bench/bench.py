@@ -29,7 +29,7 @@ class Bench:
     """A run: what was asked for, and where it works."""
 
     def __init__(self, args, work):
-        self.quick, self.work = args.quick, work
+        self.quick, self.alone, self.work = args.quick, args.alone, work
         self.repeat = args.repeat or (2 if args.quick else 5)
         self.budget_s = 1 if args.quick else 30
         self.counter = messages.counter(work)
@@ -45,7 +45,7 @@ class Bench:
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", usage="scripts/bench --help")
-    for name in ("quick", *SECTIONS):
+    for name in ("quick", "alone", *SECTIONS):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--output", type=pathlib.Path)
@@ -72,7 +72,7 @@ def measure(args, work):
 def report_of(args):
     with workplace() as work:
         text = measure(args, work)
-    path = args.output or (None if args.quick else pathlib.Path("docs/BENCHMARKS.md"))
+    path = args.output or (None if args.quick or args.alone else pathlib.Path("docs/BENCHMARKS.md"))
     if path:
         path.write_text(text, encoding="utf-8")
     print(text)

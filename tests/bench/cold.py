@@ -88,7 +88,7 @@ class Cold:
         self.fast = stack.enter_context(simulator({LONG: self.calls[LONG]}))
         self.samples = Samples(bench.budget_s)
         self.counts = collections.defaultdict(list)
-        self.peers = self.http_peers(stack)
+        self.peers = [] if bench.alone else self.http_peers(stack)
         self.number = 0
 
     def http_peers(self, stack):
@@ -183,10 +183,11 @@ class Cold:
             self.curl_loop(FILES, "web read")
 
     def round(self):
-        steps = (self.window, self.first, self.paced,
+        steps = [self.window, self.first, self.paced,
                  lambda: self.walk("small", self.small, SMALL * (DAYS - 1)),
-                 lambda: self.walk("none", self.none, 0),
-                 self.throughput, self.read_window, self.files)
+                 lambda: self.walk("none", self.none, 0), self.throughput]
+        if not self.bench.alone:
+            steps += [self.read_window, self.files]
         for i, step in enumerate(steps):
             step()
             self.bench.progress(f"cold {i + 1} of {len(steps)}, round {self.number + 1}")
@@ -269,15 +270,18 @@ def section(bench):
         cold = Cold(bench, stack)
         for _ in range(bench.repeat):
             cold.round()
-        return report.Section("Cold", [
+        text = [
             f"The simulator answers each request after {LATENCY_MS} ms, on {CONNECTIONS}"
             f" connections; nothing is held. Median of {bench.repeat} rounds; `of` is the least and"
             " the most.",
             str(cold.limits()),
             "From the socket to the store, on the processors that the simulator runs on too. curl"
             " -Z fetches the same pages and throws them away.",
-            str(cold.speed()),
-            "Beside others, seconds and in brackets the ratio to cdrfs. curl and jq are a loop of"
-            " eight at a time that writes the same files; rclone and httpdirfs mount them from a"
-            f" web server that answers after {LATENCY_MS} ms too.",
-            str(cold.beside())])
+            str(cold.speed())]
+        if not bench.alone:
+            text += [
+                "Beside others, seconds and in brackets the ratio to cdrfs. curl and jq are a loop"
+                " of eight at a time that writes the same files; rclone and httpdirfs mount them"
+                f" from a web server that answers after {LATENCY_MS} ms too.",
+                str(cold.beside())]
+        return report.Section("Cold", text)

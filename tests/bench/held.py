@@ -8,10 +8,9 @@ import typing
 
 import report
 from harness import day
-from messages import counter
 from peers import Bindfs, Cdrfs, Rclone, Squashfuse, Sshd, Sshfs, Tmpfs
 from place import drop_caches, empty, mounted, simulator
-from timing import Failed, Samples, output, run, timed
+from timing import Failed, Samples, cpu_of_children, cpu_s, output, run, timed
 
 NOWHERE = "a text that no record has"
 COLD, WARM = "cold", "warm"
@@ -43,6 +42,8 @@ OPS = [
        3, 1.3, copies="again"),
 ]
 TREES = {"days": "in days of 1,000", "day": "in one day"}
+SLOW_TREE = "days"  # with --quick, sshfs and rclone show this one only
+OTHERS = ["squashfuse_ll", "bindfs", "sshfs", "rclone"]
 
 
 def op_of(key):
@@ -105,27 +106,40 @@ def tree_of(bench, key, calls):
 
 
 @contextlib.contextmanager
-def peers_of(tree):
+def peers_of(bench, tree):
     """All that show the tree; stopped at the end."""
     with contextlib.ExitStack() as stack:
-        sshd = Sshd(tree.work)
-        stack.callback(sshd.stop)
-        sshd.start()
-        peers = [Tmpfs(tree.copy), Cdrfs(tree.sim, tree.work / "mnt", tree.cache),
-                 Squashfuse(tree.work, tree.copy), Bindfs(tree.work, tree.copy),
-                 Sshfs(tree.work, tree.copy, sshd), Rclone(tree.work, tree.copy)]
+        peers = [Tmpfs(tree.copy), Cdrfs(tree.sim, tree.work / "mnt", tree.cache)]
+        if not bench.alone:
+            peers += [Squashfuse(tree.work, tree.copy), Bindfs(tree.work, tree.copy)]
+        if not bench.alone and (not bench.quick or tree.work.name == SLOW_TREE):
+            sshd = Sshd(tree.work)
+            stack.callback(sshd.stop)
+            sshd.start()
+            peers += [Sshfs(tree.work, tree.copy, sshd), Rclone(tree.work, tree.copy)]
         for peer in peers:
             stack.callback(peer.stop)
         yield peers
 
 
-def run_cell(tree, op, peer, number, samples):
-    """One peer, freshly mounted: op for the first time, then again."""
-    peer.stop()
-    peer.start()
-    for when in (COLD, WARM):
-        argv = tree.command(op, peer.path)
-        samples.add(number, (op.key, when), peer.name, timed(argv, op.ok))
+class Cells:
+    """What is known of each row and peer: seconds that passed, and those of processor time, of the
+    command and of what serves it. The latter feel less of what else the machine does."""
+
+    def __init__(self, budget_s):
+        self.wall, self.cpu = Samples(budget_s), Samples(budget_s)
+
+    def run(self, tree, op, peer, number):
+        """One peer, freshly mounted: op for the first time, then again."""
+        def used():
+            return cpu_of_children() + (cpu_s(peer.pid) if peer.pid else 0)
+
+        peer.stop()
+        peer.start()
+        for when in (COLD, WARM):
+            argv, before = tree.command(op, peer.path), used()
+            self.wall.add(number, (op.key, when), peer.name, timed(argv, op.ok))
+            self.cpu.add(number, (op.key, when), peer.name, used() - before)
 
 
 def resident(pid):
@@ -134,10 +148,10 @@ def resident(pid):
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def measure(bench, tree, samples):
+def measure(bench, tree, cells):
     """Rounds of all commands by all peers. Returns what each had resident at most, in MiB."""
     most = {}
-    with peers_of(tree) as peers:
+    with peers_of(bench, tree) as peers:
         for peer in peers:
             peer.start()
             tree.check(peer.path)
@@ -147,8 +161,8 @@ def measure(bench, tree, samples):
                 drop_caches()
                 tree.prime(op)
                 for peer in peers:
-                    if samples.wants((op.key, COLD), peer.name):
-                        run_cell(tree, op, peer, number, samples)
+                    if cells.wall.wants((op.key, COLD), peer.name):
+                        cells.run(tree, op, peer, number)
                         if peer.pid:
                             most[peer.name] = max(most.get(peer.name, 0), resident(peer.pid))
                         bench.progress(f"{tree.work.name} {op.key} {peer.name}, round {number + 1}")
@@ -184,9 +198,10 @@ def cell(samples, row, who, calls):
     return f"{seconds / calls * 1e6:.1f} ({ratio:.1f})"
 
 
-def time_table(samples, calls):
-    names = ["squashfuse_ll", "bindfs", "sshfs", "rclone"]
-    table = report.Table("", "", "tmpfs", "cdrfs", "ratio", "of", "goal", "", *names)
+def time_table(cells, calls):
+    samples = cells.wall
+    names = [name for name in OTHERS if samples.runs((OPS[0].key, COLD), name)]
+    table = report.Table("", "", "tmpfs", "cdrfs", "ratio", "of", "goal", "", "cpu", *names)
     for op in OPS:
         for when in (COLD, WARM):
             row = (op.key, when)
@@ -195,6 +210,7 @@ def time_table(samples, calls):
                       f"{samples.median(row, 'cdrfs') / calls * 1e6:.1f}",
                       f"**{report.median(ratios):.2f}**", report.spread(ratios),
                       *report.at_most(report.median(ratios), getattr(op, when)),
+                      f"{cells.cpu.ratio(row, 'cdrfs', 'tmpfs'):.2f}",
                       *(cell(samples, row, name, calls) for name in names))
     return table
 
@@ -244,14 +260,17 @@ def section(bench):
     text = [f"Microseconds a file, in brackets the ratio to tmpfs; median of {bench.repeat} rounds."
             " In a round every command runs by every peer, each on a fresh mount (cold), then again"
             " (warm). A ratio is taken within its round, `of` is the least and the most of them."
-            " rclone and sshfs sit out later rounds of what takes them long."]
+            " `cpu` is the same ratio of processor time, of the command and of cdrfs together."
+            " Peers sit out later rounds of what takes them long."]
     for key, title in TREES.items():
         with tree_of(bench, key, calls) as tree:
-            samples = Samples(bench.budget_s)
-            most = measure(bench, tree, samples)
+            cells = Cells(bench.budget_s)
+            most = measure(bench, tree, cells)
             counts = count(bench, tree)
-        text += [f"### {calls:,} calls {title}", str(time_table(samples, calls)),
-                 str(squashfuse_table(samples)), resident_line(most),
+        text += [f"### {calls:,} calls {title}", str(time_table(cells, calls))]
+        if not bench.alone:
+            text.append(str(squashfuse_table(cells.wall)))
+        text += [resident_line(most),
                  "Messages from the kernel to cdrfs, a file (pushes: contents sent to the kernel"
                  " unasked):", str(message_table(counts, calls))]
     return report.Section("Held", text)

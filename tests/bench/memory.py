@@ -8,7 +8,7 @@ import time
 import report
 from harness import day
 from place import drop_caches, empty, mounted, simulator
-from timing import Failed, Samples, output, run
+from timing import Failed, Samples, cpu_s, output, run
 
 DAYS = 80
 NOWHERE = "a text that no record has"
@@ -21,13 +21,6 @@ def status(pid):
         kib = {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)
                if name in ("VmRSS", "VmHWM", "RssAnon")}
     return [kib[name] / 1024 for name in ("VmRSS", "VmHWM", "RssAnon")]
-
-
-def cpu_s(pid):
-    """Seconds of processor time the process has used."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until_quiet(pid):

@@ -2,7 +2,6 @@
 """Where a benchmark works: a tmpfs of its own, and nothing stays."""
 
 import contextlib
-import os
 import pathlib
 import shutil
 import subprocess
@@ -42,7 +41,6 @@ def workplace():
 
 def drop_caches(what=3):
     """The kernel forgets its clean pages (1) and its names and inodes (2)."""
-    os.sync()
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
         file.write(str(what))
 

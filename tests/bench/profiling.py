@@ -7,10 +7,9 @@ import time
 
 import held
 from harness import day
-from memory import cpu_s
 from peers import Cdrfs
 from place import drop_caches, empty, mounted, simulator
-from timing import Failed, output, run
+from timing import Failed, cpu_s, output, run
 
 COLD_ROWS = {"window": ["ls", "-U"], "throughput": ["ls", "-U"], "walk": ["find"]}
 DAY = day(10)
