@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import CDRFS, GONE_S, PATIENCE_S, clean_env, day
+from harness import CDRFS, PATIENCE_S, clean_env, day
 from world import USER
 
 OLD = day(6)
@@ -400,21 +400,34 @@ def test_the_background_holds_no_folder(sim_of, world):
     world.out("umount", "/dev/here")
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_started_without_the_standard_three(sim_of, mount_of, cdrfs, tmp_path, closed):
-    """What it opens itself takes their numbers then, and must not be taken for them: the store stays
-    locked, and a csv whole."""
+def what_stands_at(pid, number):
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{number}")
+    except PermissionError:  # in a container not even root may look
+        return "/dev/null"
+
+
+@pytest.mark.parametrize("flag", ["-s", "-f"])
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_started_without_the_standard_three(sim_of, mount_of, cdrfs, tmp_path, flag, closed):
+    """What it opens itself would take their numbers, be closed by the background, or be sent messages:
+    the lock of the store, the connection to the API."""
     sim = sim_of({OLD: 45})
-    mount = mount_of(sim, start=False)
+    mount = mount_of(sim, start=False, log_level="debug")
     mount.path.mkdir()
-    mount.run("sh", "-c", f'exec "$0" "$@" {closed}', CDRFS, "-o", mount.options, mount.path)
+    redirect = " ".join(f"{number}>&-" for number in closed)
+    line = ["sh", "-c", f'exec "$0" "$@" {redirect}', CDRFS, flag, "-o", mount.options, mount.path]
+    if flag == "-f":
+        mount.start_in_foreground(*line)
+    else:
+        mount.run(*line)
     mount.follow()
+    assert {what_stands_at(mount.pid, number) for number in closed} == {"/dev/null"}
     assert mount.ls(OLD) == sim.names(OLD)
     assert (mount / f"csv/by-date/{OLD}.csv").read_bytes().count(b"\n") == 46
     (tmp_path / "second").mkdir()
     refused(cdrfs("-o", f"cache_dir={mount.cache}", tmp_path / "second", PLIVO_API_URL=sim.api_url,
                   PLIVO_AUTH_ID=sim.auth_id, PLIVO_AUTH_TOKEN=sim.token), str(mount.pid))
-    mount.unmount()
 
 
 def test_in_the_background_messages_go_to_the_system_log(sim_of, world):
