@@ -20,7 +20,7 @@ static void stay_open(struct breaker *b, int64_t now_ms)
 {
     if (!b->probing)
         return;
-    b->probing = b->asked = false;
+    b->probing = false;
     b->until_ms = now_ms + b->pause_ms;
     b->pause_ms *= 2;
     if (b->pause_ms > BREAKER_PAUSE_MOST_MS)
@@ -71,6 +71,7 @@ bool breaker_wants_probe(struct breaker *b, int64_t now_ms)
 {
     bool due = breaker_probe_in(b, now_ms) == 0;
     b->probing = b->probing || due;
+    b->asked = b->asked && !due;
     return due;
 }
 
