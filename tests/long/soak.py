@@ -6,6 +6,7 @@ not."""
 
 import argparse
 import pathlib
+import signal
 import statistics
 import sys
 import tempfile
@@ -111,6 +112,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else a background job hands on that it
+    # is ignored
     with tempfile.TemporaryDirectory(prefix="cdrfs-soak.") as folder:
         try:
             soak(args.minutes, args.seed, folder)

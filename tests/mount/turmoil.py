@@ -150,6 +150,49 @@ class Sample:
         self.fds = len(os.listdir(f"/proc/{pid}/fd"))
 
 
+class Waits:
+    """How long the threads of a process were ready to run, and others ran: a machine that has too much
+    to do keeps no promises."""
+
+    def __init__(self, pid):
+        self.tasks, self.first, self.last = pathlib.Path(f"/proc/{pid}/task"), {}, {}
+        self.total = 0.0
+        self.for_a_processor()
+
+    def for_a_processor(self):
+        with contextlib.suppress(OSError):
+            for task in self.tasks.iterdir():
+                with contextlib.suppress(OSError, IndexError):
+                    waited = int((task / "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+                    self.last[task] = waited
+                    self.first.setdefault(task, waited)
+        self.total = sum(self.last[task] - self.first[task] for task in self.last)
+        return self.total
+
+
+def doings(pid):
+    """What each thread of a process is doing, for who may look."""
+    found = []
+    with contextlib.suppress(OSError):
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                state = (task / "stat").read_text(encoding="ascii").rsplit(") ", 1)[1][0]
+                stack = " < ".join(line.split("] ")[1].split("+")[0] for line in
+                                   (task / "stack").read_text(encoding="ascii").splitlines()[:5])
+                found.append(f"{(task / 'comm').read_text(encoding='ascii').strip()} {state} {stack}")
+    return "; ".join(found)
+
+
+def holders(path):
+    """The mount namespaces that have something on that path, each with a process of it."""
+    found = {}
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f" {path} " in (process / "mountinfo").read_text(encoding="utf-8", errors="replace"):
+                found[os.readlink(process / "ns/mnt")] = (process / "comm").read_text().strip()
+    return found
+
+
 class Generation:
     """One life of the mount's process."""
 
@@ -733,10 +776,14 @@ class Turmoil:
             self.stopping.wait(.01)
 
     def must_be_gone(self, how, seconds=GONE_S):
-        begun = time.monotonic()
-        if not self.mount.is_gone(seconds):
-            self.wrong(f"{how}: still there after {seconds} s")
-            self.mount.kill()
+        begun, waited = time.monotonic(), Waits(self.mount.pid)
+        while not self.mount.is_gone(.05):
+            if time.monotonic() - begun > seconds + waited.for_a_processor():
+                self.wrong(f"{how}: still there after {seconds} s, {waited.total:.1f} s without a processor: "
+                           f"mounted for {holders(self.mount.path)}; {doings(self.mount.pid)}")
+                if not self.mount.is_gone(PATIENCE_S):
+                    self.mount.kill()
+                self.note(f"{how}: gone after {time.monotonic() - begun:.1f} s")
         with self.figures_lock:
             self.longest[f"end by {how}"] = max(self.longest[f"end by {how}"], time.monotonic() - begun)
         if self.mount.process and how != "kill" and self.mount.process.returncode:
