@@ -192,15 +192,20 @@ static bool askable_part(struct cache *c, const struct query *q, struct query *r
     return !ret->none;
 }
 
+static void remainder_of(struct cache *c, struct cover_rule rule, struct cover_when when,
+                         const struct query *q, struct ivset *out)
+{
+    pthread_mutex_lock(&c->cover_lock);
+    cover_remainder(&c->cover, rule, when, q, out);
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
 static void missing(struct cache *c, struct cover_rule rule, struct cover_when when,
                     const struct query *q, struct ivset *out)
 {
     struct query askable;
-    if (!askable_part(c, q, &askable))
-        return;
-    pthread_mutex_lock(&c->cover_lock);
-    cover_remainder(&c->cover, rule, when, &askable, out);
-    pthread_mutex_unlock(&c->cover_lock);
+    if (askable_part(c, q, &askable))
+        remainder_of(c, rule, when, &askable, out);
 }
 
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
@@ -213,7 +218,7 @@ void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query
                          struct ivset *out)
 {
     struct cover_when when = {.now = cache_now(c), .after_seq = after_seq, .only_later = true};
-    missing(c, c->rule, when, q, out);
+    remainder_of(c, c->rule, when, q, out);
 }
 
 void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out)

@@ -177,8 +177,8 @@ void cache_post(struct cache *c, struct post *p);
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
                    const struct query *q, struct ivset *out);
 
-/* The same, when only walks after that one count: what was read before is known to lack something.
- */
+/* The same of what the API is known to have, be it of the day that it serves in part only or of the
+ * second that has not begun here: only walks after that one count. */
 void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query *q,
                          struct ivset *out);
 

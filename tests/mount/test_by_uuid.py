@@ -55,6 +55,20 @@ def test_on_an_empty_store_a_call_costs_two_requests(made, shape):
     assert sim.requests() == 2
 
 
+def test_a_call_of_the_day_that_the_api_serves_in_part_only(sim_of, mount_of):
+    """By the day it is gone, by its name it is there for as long as the API has it."""
+    sim = sim_of({day(90): 90})
+    mount = mount_of(sim)
+    rows = sim.oracle(day(90))
+    for row in (rows[0], rows[-1]):
+        path = mount / "by-uuid" / f"{row['call_uuid']}.json"
+        if row["end_time"] < f"{day(90)} 12":
+            assert error_of(os.stat, path) == "ENOENT"
+        else:
+            assert path.read_bytes() == contents(row)
+    assert mount.ls(day(90)) == [path.name]
+
+
 def test_contents_are_the_rows_also_when_the_single_answer_is_longer(made):
     sim, mount, row = made
     single = row["raw"][:-1] + ', "insights": {"mos": 4.1}, "call_duration": 77}'

@@ -265,6 +265,16 @@ START_TEST(one_call_is_asked_for_and_then_read_from_its_second)
 }
 END_TEST
 
+static const int64_t at_the_edges[] = {TODAY - API_DAYS * (int64_t)DAY + 23 * HOUR, NOON + 2};
+
+START_TEST(one_call_that_the_api_has_is_read_also_where_days_are_not)
+{
+    fake_add(fx.fake, 7, at_the_edges[_i]);
+    ck_assert_int_eq(ask_one(one("call-000007")), 0);
+    ck_assert_int_eq(fake_requests(fx.fake), 2);
+}
+END_TEST
+
 START_TEST(one_call_that_is_not_there_is_asked_for_once)
 {
     fake_add_many(fx.fake, 1, 10, TODAY - 4 * DAY, 60);
@@ -401,6 +411,7 @@ int main(void)
         ONCE(as_many_as_most_are_read),
         ONCE(who_wants_all_is_not_stopped_by_one_who_wants_few),
         ONCE(one_call_is_asked_for_and_then_read_from_its_second),
+        {one_call_that_the_api_has_is_read_also_where_days_are_not, ARRAY_LEN(at_the_edges)},
         ONCE(one_call_that_is_not_there_is_asked_for_once),
         ONCE(one_call_outside_the_query_is_not_there),
         {one_call_that_cannot_be_asked_for_is_an_error_not_an_absence, 2},
