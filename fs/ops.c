@@ -86,7 +86,9 @@ static void read_shot(fuse_req_t req, uint64_t node, size_t size, off_t off)
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
-    CLEANUP_FREE char *body = NULL;
+    struct fs *fs = fs_of(req);
+    int64_t id = (int64_t)(node & ~NODE_CALL);
+    char *body = NULL;
     size_t n = 0;
     (void)fi;
     if (node & NODE_SHOT) {
@@ -97,15 +99,13 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
         fuse_reply_buf(req, NULL, 0);
         return;
     }
-    int rc = cache_body(fs_of(req)->cache, (int64_t)(node & ~NODE_CALL), &body, &n);
+    int rc = cache_body(fs->cache, id, &body, &n);
     if (rc < 0) {
         fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
         return;
     }
     size_t from = (size_t)off < n ? (size_t)off : n;
-    struct fs *fs = fs_of(req);
-    fuse_reply_buf(req, body + from, n - from < size ? n - from : size);
-    push_read(fs->push, (int64_t)(node & ~NODE_CALL));
+    push_read(fs->push, req, id, body, from, n - from < size ? n - from : size);
 }
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)

@@ -2,8 +2,8 @@
 #include "fs/push.h"
 
 #include <errno.h>
-#include <fuse_lowlevel.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -11,13 +11,13 @@
 #include "cache/ivset.h"
 
 #define DIRS 64      /* listed directories that are remembered; the idlest goes */
-#define READS 256    /* reads that wait to be looked at; more are dropped */
 #define FIRST_RUN 64 /* calls of the first run in a directory */
 #define LONGEST_RUN 1024
-#define BATCH 32               /* calls pushed between two looks at what else there is to do */
-#define LOST 16                /* reads of what was pushed: the kernel has dropped it */
+#define BATCH 64               /* calls pushed while an amendment has to wait */
+#define LOST 4                 /* reads of what was pushed: the kernel has dropped it */
 #define SIZE_MOST (128u << 10) /* larger records are read as ever */
 #define HOT_MS 2000 /* a directory that is read so soon after another needs no second read */
+#define ALONE_MS 50 /* a reader is the only one when no other has read for so long */
 #define DRAIN_MS 5
 
 /* A directory that the kernel has listed. */
@@ -26,14 +26,15 @@ struct listed {
     uint64_t used;
     int64_t first, last; /* ids it was given */
     struct ivset pushed; /* ids */
-    uint64_t seq;        /* of the newest read that was looked at */
-    uint64_t pushed_seq; /* reads up to this one had come when the last contents were pushed */
     int reads, run, lost;
 };
 
-struct read {
+/* The one request that is kept waiting. */
+struct held {
+    fuse_req_t req; /* NULL: none */
     int64_t id;
-    uint64_t seq;
+    char *body;
+    size_t from, n;
 };
 
 struct push {
@@ -44,10 +45,12 @@ struct push {
     pthread_cond_t wake;
     struct listed dirs[DIRS];
     uint64_t uses;
-    struct read reads[READS];
-    int nreads;
-    uint64_t last_seq;
+    struct held held;
+    bool busy; /* the thread has a request, or has it still to take */
     bool stop;
+    pid_t reader;           /* the thread that read last */
+    int64_t other_read_ms;  /* when another than that one did */
+    int64_t reader_read_ms; /* and when it did */
 
     pthread_mutex_t pushing; /* held while contents that were read are on their way to the kernel */
     atomic_bool ended;
@@ -99,14 +102,38 @@ void push_listed(struct push *p, const struct query *q, bool anew, int64_t first
     pthread_mutex_unlock(&p->lock);
 }
 
-void push_read(struct push *p, int64_t id)
+/* Whether this thread is the only one that reads; notes that it did. */
+static bool is_alone_locked(struct push *p, pid_t reader)
 {
+    int64_t now = clock_ms();
+    if (p->reader != reader) {
+        p->other_read_ms = p->reader_read_ms;
+        p->reader = reader;
+    }
+    p->reader_read_ms = now;
+    return now - p->other_read_ms > ALONE_MS;
+}
+
+static void answer(struct held *h)
+{
+    fuse_reply_buf(h->req, h->n ? h->body + h->from : NULL, h->n);
+    free(h->body);
+    *h = (struct held){0};
+}
+
+void push_read(struct push *p, fuse_req_t req, int64_t id, char *body, size_t from, size_t n)
+{
+    struct held h = {req, id, body, from, n};
     pthread_mutex_lock(&p->lock);
-    if (p->nreads < READS) {
-        p->reads[p->nreads++] = (struct read){id, ++p->last_seq};
+    bool keep = is_alone_locked(p, fuse_req_ctx(req)->pid) && !p->busy && !p->stop;
+    if (keep) {
+        p->held = h;
+        p->busy = true;
         pthread_cond_signal(&p->wake);
     }
     pthread_mutex_unlock(&p->lock);
+    if (!keep)
+        answer(&h);
 }
 
 void push_pause(struct push *p)
@@ -130,48 +157,44 @@ uint64_t push_count(struct push *p)
 struct run {
     struct query q;
     int64_t after, last; /* ids: behind the one, up to the other */
-    int64_t beacon;      /* this many calls from the beginning stands one that is left out */
-    int64_t left;
-    int64_t left_out; /* its id, once it was come to */
+    int left;
 };
 
-static bool has(const struct ivset *s, int64_t id, struct range *ret)
+static bool has(const struct ivset *s, int64_t id)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->v[i].lo <= id && id < s->v[i].hi) {
-            *ret = s->v[i];
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].lo <= id && id < s->v[i].hi)
             return true;
-        }
-    }
     return false;
 }
 
-/*
- * Decides what a read brings about. What is pushed already is stepped over; reads that come long
- * after what they want was pushed mean that the kernel no longer has it.
- */
-static bool decide_locked(struct listed *d, struct read read, bool hot, struct run *ret)
+/* The first id behind that one which was pushed already; INT64_MAX for none. */
+static int64_t next_pushed(const struct ivset *s, int64_t id)
 {
-    struct range r;
-    int64_t after = read.id;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].lo > id)
+            return s->v[i].lo;
+    return INT64_MAX;
+}
+
+/* Decides what a read brings about. Reads of what was pushed mean that the kernel no longer has it.
+ */
+static bool decide_locked(struct listed *d, int64_t id, bool hot, struct run *ret)
+{
     d->reads++;
-    d->seq = read.seq;
-    d->lost = has(&d->pushed, read.id, &r) && read.seq > d->pushed_seq ? d->lost + 1 : 0;
+    d->lost = has(&d->pushed, id) ? d->lost + 1 : 0;
     if (d->lost >= LOST) {
         ivset_release(&d->pushed);
         d->lost = d->run = 0;
     }
-    if (d->reads < 2 && !hot)
-        return false;
-    while (has(&d->pushed, after + 1, &r))
-        after = r.hi - 1;
-    if (after >= d->last)
+    int64_t stop = next_pushed(&d->pushed, id);
+    int64_t last = stop <= d->last ? stop - 1 : d->last;
+    if ((d->reads < 2 && !hot) || id >= last || has(&d->pushed, id + 1))
         return false;
     d->run = d->run ? d->run * 2 : FIRST_RUN;
     if (d->run > LONGEST_RUN)
         d->run = LONGEST_RUN;
-    *ret = (struct run){
-        .q = d->q, .after = after, .last = d->last, .left = d->run, .beacon = d->run / 2};
+    *ret = (struct run){.q = d->q, .after = id, .last = last, .left = d->run};
     return true;
 }
 
@@ -187,32 +210,28 @@ static bool candidate(struct push *p, int place, int64_t id, struct query *ret)
     return inside;
 }
 
-/* Looks at a read: whether it was in a directory that was listed, and what follows from it. Of the
- * reads in one directory the newest is looked at first, and older ones say nothing more. */
-static bool look_at(struct push *p, struct read r, struct run *ret)
+/* Looks at a read: whether it was in a directory that was listed, and what follows from it. */
+static bool look_at(struct push *p, int64_t id, struct run *ret)
 {
     bool hot = clock_ms() < p->hot_until_ms, found = false;
     struct query q;
     for (int i = 0; i < DIRS && !found; i++) {
-        if (!candidate(p, i, r.id, &q) || !cache_holds(p->fs->cache, &q, r.id))
+        if (!candidate(p, i, id, &q) || !cache_holds(p->fs->cache, &q, id))
             continue;
         pthread_mutex_lock(&p->lock);
         struct listed *d = find_listed(p, &q);
-        found = d && r.seq > d->seq && decide_locked(d, r, hot, ret);
+        found = d && decide_locked(d, id, hot, ret);
         pthread_mutex_unlock(&p->lock);
     }
     return found;
 }
 
-static void note_pushed(struct push *p, const struct run *run, int64_t from, int64_t to)
+static void note_pushed(struct push *p, const struct run *run, int64_t from)
 {
     pthread_mutex_lock(&p->lock);
     struct listed *d = find_listed(p, &run->q);
     if (d) {
-        ivset_add(&d->pushed, (struct range){from + 1, to + 1});
-        if (run->left_out > from && run->left_out <= to)
-            ivset_cut(&d->pushed, (struct range){run->left_out, run->left_out + 1});
-        d->pushed_seq = p->last_seq;
+        ivset_add(&d->pushed, (struct range){from + 1, run->after + 1});
         if (d->pushed.failed)
             forget_listed(d);
     }
@@ -231,10 +250,8 @@ static int push_one(void *arg, int64_t id, struct slice body)
     struct fuse_bufvec buf = FUSE_BUFVEC_INIT(body.n);
     buf.buf[0].mem = (void *)(uintptr_t)body.p;
     run->after = id;
-    bool beacon = run->left-- == run->beacon;
-    if (beacon)
-        run->left_out = id;
-    if (beacon || body.n > SIZE_MOST)
+    run->left--;
+    if (body.n > SIZE_MOST)
         return 0;
     /* -ENOENT: the kernel has forgotten the file. */
     int rc = fuse_lowlevel_notify_store(p->fs->session, NODE_CALL | (uint64_t)id, 0, &buf, 0);
@@ -247,49 +264,60 @@ static int push_one(void *arg, int64_t id, struct slice body)
 static bool push_batch(struct push *p, struct run *run)
 {
     struct batch batch = {p, run};
-    int64_t before = run->after, left = run->left;
+    int64_t before = run->after;
+    int left = run->left;
     pthread_mutex_lock(&p->pushing);
     int rc = cache_bodies_after(p->fs->cache, &run->q, before, run->last,
                                 left < BATCH ? left : BATCH, push_one, &batch);
     pthread_mutex_unlock(&p->pushing);
-    if (rc < 0 || run->left == left)
-        return false;
-    note_pushed(p, run, before, run->after);
-    return run->left > 0 && run->after < run->last;
+    if (run->left < left)
+        note_pushed(p, run, before);
+    return rc >= 0 && run->left < left && run->left > 0 && run->after < run->last;
 }
 
-static bool stopping(struct push *p)
+/* Whether another reader has come, or the end; then what is left of a run stays. */
+static bool must_leave(struct push *p)
 {
     pthread_mutex_lock(&p->lock);
-    bool stop = p->stop;
+    bool leave = p->stop || clock_ms() - p->other_read_ms <= ALONE_MS;
     pthread_mutex_unlock(&p->lock);
-    return stop;
+    return leave;
 }
 
-/* The newest read; false: the end. */
-static bool next_read(struct push *p, struct read *ret)
+/* False: the end. What is held then is still to be answered. */
+static bool next_read(struct push *p, struct held *ret)
 {
     pthread_mutex_lock(&p->lock);
-    while (!p->nreads && !p->stop)
+    while (!p->held.req && !p->stop)
         pthread_cond_wait(&p->wake, &p->lock);
-    bool stop = p->stop;
-    if (!stop)
-        *ret = p->reads[--p->nreads];
+    *ret = p->held;
+    p->held = (struct held){0};
+    bool go_on = ret->req != NULL;
     pthread_mutex_unlock(&p->lock);
-    return !stop;
+    return go_on;
+}
+
+/* Before the reader goes on: what it asks for next may be held again. */
+static void be_free(struct push *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->busy = false;
+    pthread_mutex_unlock(&p->lock);
 }
 
 static void *run_thread(void *arg)
 {
     struct push *p = arg;
-    struct read r;
+    struct held h;
     struct run run;
-    while (next_read(p, &r)) {
-        if (!look_at(p, r, &run))
-            continue;
-        while (push_batch(p, &run) && !stopping(p))
-            ;
-        p->hot_until_ms = clock_ms() + HOT_MS;
+    while (next_read(p, &h)) {
+        if (look_at(p, h.id, &run)) {
+            while (!must_leave(p) && push_batch(p, &run))
+                ;
+            p->hot_until_ms = clock_ms() + HOT_MS;
+        }
+        be_free(p);
+        answer(&h);
     }
     atomic_store(&p->ended, true);
     return NULL;
@@ -313,6 +341,7 @@ struct push *push_create(struct fs *fs)
     if (!p)
         return NULL;
     p->fs = fs;
+    p->other_read_ms = p->reader_read_ms = INT64_MIN / 2;
     pthread_mutex_init(&p->lock, NULL);
     pthread_mutex_init(&p->pushing, NULL);
     pthread_cond_init(&p->wake, NULL);
@@ -342,6 +371,8 @@ void push_stop(struct push *p)
     pthread_mutex_unlock(&p->lock);
     if (stopped)
         return;
+    if (p->fs->session)
+        fuse_session_reset(p->fs->session); /* a session that is over drops what it reads */
     while (p->fs->session && !atomic_load(&p->ended))
         serve_one(p->fs->session);
     pthread_join(p->thread, NULL);

@@ -4,21 +4,26 @@
  * are put into the kernel's page cache before it asks (DESIGN.md section 8). A cold grep is then as
  * good as without a message for each file.
  *
- * Who lists tells which calls the kernel was given, in the order of their ids; who reads tells
- * which one it had to ask for. A second read in one directory, or the first after others that came
- * to many, pushes the calls behind it, and leaves out one in the middle of each run of them: when
- * that one is read too, the reader has come so far, and the next run is pushed. So nothing is
- * pushed that nobody is on the way to, and it ends when nobody reads.
+ * Who lists tells which calls the kernel was given, in the order of their ids. A second read in one
+ * directory, or the first soon after others that came to many, is kept waiting while the calls
+ * behind it are pushed, a run of them; then it is answered. Behind the run stands the next file
+ * that is asked for, and the next run, twice as long. So nothing is pushed that nobody is on the
+ * way to, and it ends when nobody reads.
  *
- * All is done on a thread of its own, never inside a request: the kernel may keep it waiting for a
- * page that a request of its own is to fill. What is told here may be dropped when there is too
- * much of it; reads then are answered as ever. Any thread.
+ * The kernel locks the pages that it asks for, and a push to such a page waits until the request is
+ * answered, not to be interrupted by anything: not even by the end of this process, which would
+ * then never come. So a run is pushed only while the one reader there is waits; where several
+ * threads read at once (rg) nothing is. And only one request is ever kept: all others are answered
+ * at once, so that what a push may be waiting for is always on its way. Pushes come from a thread
+ * of their own.
  *
  * A record that is amended: push_pause() waits until no older contents are on their way, so that
  * what the kernel is then told to forget stays forgotten.
  */
 #ifndef CDRFS_FS_PUSH_H
 #define CDRFS_FS_PUSH_H
+
+#include <fuse_lowlevel.h>
 
 #include "fs/fs.h"
 
@@ -31,8 +36,11 @@ struct push *push_create(struct fs *fs);
  */
 void push_listed(struct push *p, const struct query *q, bool anew, int64_t first, int64_t last);
 
-/* The kernel asked for the contents of a call. */
-void push_read(struct push *p, int64_t id);
+/*
+ * The kernel asks for the contents of a call, which are body from that offset on. Answers req, or
+ * has it answered a little later; takes body over.
+ */
+void push_read(struct push *p, fuse_req_t req, int64_t id, char *body, size_t from, size_t n);
 
 /* The kernel may be told now that a call has changed: between these two nothing is pushed. */
 void push_pause(struct push *p);
