@@ -35,6 +35,8 @@ void failure_set(struct failure *f, int err, int http, const char *fmt, ...)
 
 const char *failure_remedy(const struct failure *f)
 {
+    if (f->remedy)
+        return f->remedy;
     switch (-f->err) {
     case EACCES:
         return f->http == 403 ? "ask Plivo whether SIP trunking is enabled for this account"

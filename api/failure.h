@@ -9,12 +9,13 @@
 #include "api/util.h"
 
 struct failure {
-    int err;         /* negative errno; 0: no failure */
-    int64_t date;    /* the server's clock when it answered, UTC seconds; 0 unknown */
-    int http;        /* status, 0 when none was received */
-    bool repeated;   /* nothing was asked: this is what an earlier request met, and was told then */
-    char api_id[64]; /* the API's id of the request, if it gave one */
-    char detail[192]; /* one line, printable */
+    int err;       /* negative errno; 0: no failure */
+    int64_t date;  /* the server's clock when it answered, UTC seconds; 0 unknown */
+    int http;      /* status, 0 when none was received */
+    bool repeated; /* nothing was asked: this is what an earlier request met, and was told then */
+    const char *remedy; /* a constant; NULL: failure_remedy() goes by err */
+    char api_id[64];    /* the API's id of the request, if it gave one */
+    char detail[192];   /* one line, printable */
 };
 
 /* The errno of an HTTP status on a list (DESIGN.md section 5); 0 for 200. */

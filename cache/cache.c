@@ -2,6 +2,7 @@
 #include "cache/cache.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -74,10 +75,29 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* --- beginning and end --- */
+
 static int add_span(void *arg, const struct span *span)
 {
     struct cache *c = arg;
     return cover_add(&c->cover, span);
+}
+
+/* What a mount begins with. */
+static int read_store(struct cache *c, char *error, size_t cap)
+{
+    int64_t oldest_first = 0, strays = 0;
+    struct failure f;
+    int rc = store_spans(c->store, add_span, c);
+    if (rc == 0)
+        rc = store_fact(c->store, FACT_OLDEST_FIRST, &oldest_first);
+    if (rc == 0)
+        rc = store_fact(c->store, FACT_STRAYS, &strays);
+    c->oldest_first = oldest_first != 0;
+    c->strays = strays != 0;
+    if (rc < 0 && store_tell_trouble(c->store, true, &f))
+        snprintf(error, cap, "%s (%s)", f.detail, failure_remedy(&f));
+    return rc;
 }
 
 static void init(struct cache *c, const struct cache_opts *o)
@@ -111,11 +131,7 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
     init(c, o);
     int rc = store_open(o->path, &c->store, error, cap);
     if (rc == 0)
-        rc = store_spans(c->store, add_span, c);
-    if (rc == 0)
-        c->oldest_first = store_fact(c->store, FACT_OLDEST_FIRST) != 0;
-    if (rc == 0)
-        c->strays = store_fact(c->store, FACT_STRAYS) != 0;
+        rc = read_store(c, error, cap);
     if (rc == 0 && pthread_create(&c->thread, NULL, run, c) != 0)
         rc = -EAGAIN;
     c->started = rc == 0;
@@ -157,6 +173,11 @@ int64_t cache_now(struct cache *c)
 int64_t cache_served_from(struct cache *c)
 {
     return utc_midnight(cache_now(c)) - (int64_t)(API_DAYS - 1) * UTC_DAY;
+}
+
+const char *cache_warning(struct cache *c)
+{
+    return store_warning(c->store);
 }
 
 int64_t cache_created(struct cache *c)
@@ -221,6 +242,13 @@ void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query
     remainder_of(c, c->rule, when, q, out);
 }
 
+void cache_missing_read(struct cache *c, const struct query *q, struct ivset *out)
+{
+    struct cover_rule to_the_moment = {.ttl = 0, .settle = 0};
+    struct cover_when when = {.now = cache_now(c), .after_seq = UINT64_MAX, .undoubting = true};
+    missing(c, to_the_moment, when, q, out);
+}
+
 void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out)
 {
     struct cover_rule rule = {.ttl = ttl, .settle = c->rule.settle};
@@ -233,6 +261,9 @@ struct cache_health cache_health(struct cache *c)
     pthread_mutex_lock(&c->cover_lock);
     struct cache_health health = c->health;
     pthread_mutex_unlock(&c->cover_lock);
+    store_trouble(c->store, false, &health.store);
+    if (!health.store.err)
+        store_trouble(c->store, true, &health.store);
     return health;
 }
 
@@ -309,57 +340,66 @@ bool cache_beyond(struct cache *c, const struct query *q)
     return q->num[AXIS_END_TIME].hi <= cache_served_from(c);
 }
 
+/* Tells of trouble with the store when it is first met. */
+static int told(struct cache *c, int rc)
+{
+    struct failure f;
+    if (rc < 0 && rc != -ENOENT && store_tell_trouble(c->store, false, &f) && c->opts.report)
+        c->opts.report(c->opts.report_arg, &QUERY_ALL, &f);
+    return rc;
+}
+
 int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
 {
-    return store_list(c->store, q, after, fn, arg);
+    return told(c, store_list(c->store, q, after, fn, arg));
 }
 
 int cache_find(struct cache *c, const struct query *q, const char *uuid, struct entry *ret,
                bool *matches)
 {
-    return store_find(c->store, q, uuid, ret, matches);
+    return told(c, store_find(c->store, q, uuid, ret, matches));
 }
 
 int cache_entry(struct cache *c, int64_t id, struct entry *ret)
 {
-    return store_entry(c->store, id, ret);
+    return told(c, store_entry(c->store, id, ret));
 }
 
 int cache_body(struct cache *c, int64_t id, char **ret, size_t *ret_size)
 {
-    return store_body(c->store, id, ret, ret_size);
+    return told(c, store_body(c->store, id, ret, ret_size));
 }
 
 int cache_newest(struct cache *c, const struct query *q, int64_t *ret)
 {
-    return store_newest(c->store, q, ret);
+    return told(c, store_newest(c->store, q, ret));
 }
 
 int cache_oldest(struct cache *c, int64_t *ret)
 {
-    return store_oldest(c->store, ret);
+    return told(c, store_oldest(c->store, ret));
 }
 
 int cache_next_day(struct cache *c, int64_t after, int64_t *ret)
 {
-    return store_next_day(c->store, after, ret);
+    return told(c, store_next_day(c->store, after, ret));
 }
 
 int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value), void *arg)
 {
-    return store_seen(c->store, axis, fn, arg);
+    return told(c, store_seen(c->store, axis, fn, arg));
 }
 
 int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, struct slice body),
                  void *arg)
 {
-    return store_bodies(c->store, q, fn, arg);
+    return told(c, store_bodies(c->store, q, fn, arg));
 }
 
 int cache_bodies_after(struct cache *c, const struct query *q, int64_t after, int64_t last,
                        int most, store_body_fn *fn, void *arg)
 {
-    return store_bodies_after(c->store, q, after, last, most, fn, arg);
+    return told(c, store_bodies_after(c->store, q, after, last, most, fn, arg));
 }
 
 bool cache_holds(struct cache *c, const struct query *q, int64_t id)
@@ -369,12 +409,12 @@ bool cache_holds(struct cache *c, const struct query *q, int64_t id)
 
 int cache_mark(struct cache *c, const struct query *q, struct mark *ret)
 {
-    return store_mark(c->store, q, ret);
+    return told(c, store_mark(c->store, q, ret));
 }
 
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes)
 {
-    return store_totals(c->store, ret_calls, ret_bytes);
+    return told(c, store_totals(c->store, ret_calls, ret_bytes));
 }
 
 int cache_want(struct cache *c, const struct want *w)

@@ -27,7 +27,8 @@ struct cache_opts {
     int64_t deadline_ms; /* the longest a want waits */
     int pages_at_once;   /* of one walk */
     int64_t date;        /* what the server's clock just was; 0 unknown */
-    /* Told of every failed walk and every row that cannot be a file; on the cache's thread. */
+    /* Told of every failed walk and every row that cannot be a file, and of a store that cannot be
+     * read; on any thread. */
     void (*report)(void *arg, const struct query *q, const struct failure *f);
     void *report_arg;
     /* Told, on the cache's thread, of every call whose bytes have changed, before any want is. */
@@ -42,6 +43,9 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error,
 /* Answers every want with -ENOTCONN, then ends the source, the thread and the store. Accepts NULL.
  */
 void cache_destroy(struct cache *c);
+
+/* What a person should know of how the store was opened; "" when there is nothing. */
+const char *cache_warning(struct cache *c);
 
 /* --- looking --- */
 
@@ -100,6 +104,7 @@ struct cache_health {
     struct failure why; /* of that failure */
     int64_t
         stale_since; /* since then what is held has stood in for what could not be read; 0: no */
+    struct failure store; /* what ails the store; err 0: nothing */
 };
 
 struct cache_health cache_health(struct cache *c);

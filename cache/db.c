@@ -2,7 +2,10 @@
 #include "cache/db.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 #include "api/utc.h"
@@ -41,53 +44,147 @@ void db_close(struct db *d)
     free(d);
 }
 
+/* What the system said beneath an error of SQLite, which does not note it for a COMMIT. */
+static int system_errno(struct db *d)
+{
+    int sys = sqlite3_system_errno(d->sql);
+    return sys ? sys : errno;
+}
+
+static int errno_of_system(struct db *d, int otherwise)
+{
+    int sys = system_errno(d);
+    switch (sys) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EROFS:
+    case EACCES:
+        return -sys;
+    default:
+        return otherwise;
+    }
+}
+
 static int errno_of(struct db *d)
 {
     switch (sqlite3_errcode(d->sql) & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
-    case SQLITE_DONE:
-        return 0;
-    case SQLITE_FULL:
-        return -ENOSPC;
+    case SQLITE_DONE: /* SQLite knows of no error: it was not asked for want of memory */
     case SQLITE_NOMEM:
         return -ENOMEM;
-    case SQLITE_CANTOPEN:
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
     case SQLITE_PERM:
-    case SQLITE_READONLY:
         return -EACCES;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        return errno_of_system(d, -EIO);
     default:
         return -EIO;
     }
 }
 
+/* The system's own words where it had any. */
+static const char *text_of(struct db *d, int err)
+{
+    int sys = system_errno(d);
+    int kind = sqlite3_errcode(d->sql) & 0xff;
+    if (err == -ENOMEM || err == -ENOSPC)
+        return strerror(-err);
+    return sys && (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN) ? strerror(sys)
+                                                                    : sqlite3_errmsg(d->sql);
+}
+
 int db_failure(struct db *d)
 {
     int rc = errno_of(d);
-    return rc < 0 ? rc
-                  : -ENOMEM; /* SQLite knows of no error: it was not asked for want of memory */
+    const char *text = text_of(d, rc);
+    str_copy(d->text, sizeof(d->text), text, strlen(text));
+    return rc;
+}
+
+bool db_cannot_open(struct db *d)
+{
+    return (sqlite3_errcode(d->sql) & 0xff) == SQLITE_CANTOPEN;
+}
+
+bool db_lacks_shared_memory(struct db *d)
+{
+    switch (sqlite3_extended_errcode(d->sql)) {
+    case SQLITE_IOERR_SHMMAP:
+    case SQLITE_IOERR_SHMOPEN:
+    case SQLITE_IOERR_SHMSIZE:
+    case SQLITE_IOERR_SHMLOCK:
+        return errno_of(d) == -EIO; /* and not for want of space */
+    default:
+        return false;
+    }
 }
 
 int db_exec(struct db *d, const char *sql)
 {
+    errno = 0; /* so that system_errno() has none of before */
     return sqlite3_exec(d->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_failure(d);
 }
 
-int db_open(const char *path, bool readonly, struct db **ret)
+static bool has_wal(const char *path)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    int n = snprintf(name, sizeof(name), "%s-wal", path);
+    return n > 0 && n < (int)sizeof(name) && stat(name, &st) == 0 && st.st_size > 0;
+}
+
+/* Only a URI can say that there is no WAL to look for. */
+static int open_immutable(const char *path, sqlite3 **ret)
+{
+    struct buf uri = buf_make(4 * PATH_MAX);
+    buf_puts(&uri, "file:");
+    for (const char *p = path; *p; p++)
+        buf_printf(&uri, strchr("%?#", *p) ? "%%%02x" : "%c", (unsigned char)*p);
+    buf_puts(&uri, "?immutable=1");
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+    int rc = buf_error(&uri) ? SQLITE_NOMEM : sqlite3_open_v2(uri.p, ret, flags, NULL);
+    buf_release(&uri);
+    return rc;
+}
+
+/* Without locks, and with the index of the WAL in the connection's own memory. */
+static int open_with_wal(const char *path, sqlite3 **ret)
+{
+    int rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY, "unix-none");
+    if (rc == SQLITE_OK)
+        rc = sqlite3_db_config(*ret, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return rc == SQLITE_OK ? sqlite3_exec(*ret, "PRAGMA locking_mode = EXCLUSIVE", 0, 0, 0) : rc;
+}
+
+static int open_sql(const char *path, enum db_way way, sqlite3 **ret)
+{
+    if (way == DB_FROZEN)
+        return has_wal(path) ? open_with_wal(path, ret) : open_immutable(path, ret);
+    int flags =
+        way == DB_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    return sqlite3_open_v2(path, ret, SQLITE_OPEN_NOMUTEX | flags, NULL);
+}
+
+int db_open(const char *path, enum db_way way, struct db **ret)
 {
     struct db *d = calloc(1, sizeof(*d));
+    *ret = d;
     if (!d)
         return -ENOMEM;
-    int flags = SQLITE_OPEN_NOMUTEX |
-                (readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    if (sqlite3_open_v2(path, &d->sql, flags, NULL) != SQLITE_OK) {
-        int rc = d->sql ? errno_of(d) : -ENOMEM;
-        db_close(d);
-        return rc;
-    }
+    int rc = open_sql(path, way, &d->sql);
+    if (rc != SQLITE_OK)
+        return d->sql ? db_failure(d) : -ENOMEM;
     sqlite3_busy_timeout(d->sql, BUSY_MS);
     sqlite3_extended_result_codes(d->sql, 1);
-    *ret = d;
     return 0;
 }
 

@@ -12,18 +12,38 @@
 
 struct db_stmt;
 
+#define DB_TEXT_MAX 96
+
+/*
+ * What a connection may do. FROZEN is for a file that nobody writes, where no lock and no shared
+ * memory may be possible: with a WAL beside it, each connection reads that for itself.
+ */
+enum db_way { DB_WRITER, DB_READER, DB_FROZEN };
+
 struct db {
     sqlite3 *sql;
-    struct db_stmt *stmts; /* by text */
-    struct db *next;       /* in the pool of readers */
+    char text[DB_TEXT_MAX]; /* what db_failure() was about */
+    struct db_stmt *stmts;  /* by text */
+    struct db *next;        /* in the pool of readers */
 };
 
-/* -EIO, -EACCES, -ENOMEM. readonly connections cannot change the file. */
-int db_open(const char *path, bool readonly, struct db **ret) MUST_CHECK;
+/* Errors as db_failure(); *ret may then be a connection that says why, to be closed. */
+int db_open(const char *path, enum db_way way, struct db **ret) MUST_CHECK;
 void db_close(struct db *d);
 
-/* The errno of what SQLite said last, after something that failed: never 0. */
+/*
+ * The errno of what SQLite said last, after something that failed: never 0. -ENOSPC, -EDQUOT,
+ * -EFBIG, -EROFS and -EACCES say that the file cannot grow or be written; -EBUSY that another
+ * program has locked it; -ENOMEM; all else is -EIO. Leaves the words for it in d->text.
+ */
 int db_failure(struct db *d);
+
+/* True when what failed is the opening of the file, or of one beside it. */
+bool db_cannot_open(struct db *d);
+
+/* True when what failed is the memory shared with other connections, which a WAL needs and some
+ * filesystems cannot give. */
+bool db_lacks_shared_memory(struct db *d);
 
 /* Runs statements without results. */
 int db_exec(struct db *d, const char *sql) MUST_CHECK;

@@ -176,7 +176,7 @@ static int note_strays(struct cache *c, const struct fetch *f, const struct page
         int64_t end = page->calls[i].num[AXIS_END_TIME];
         if (end >= asked.lo && end < asked.hi)
             continue;
-        if (!c->strays)
+        if (rc == 0) /* each time: the first may have been undone with its page */
             rc = store_put_fact(c->store, FACT_STRAYS, 1);
         c->strays = true;
         failure_set(&failure, -EBADMSG, 200, "call %s did not end in the time asked for",
@@ -293,12 +293,11 @@ static void note_health(struct cache *c, const struct fetch *f)
 /* What was stored is visible now, or lost: decides each fetch that ended. */
 void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
 {
-    bool touched = f->tick == tick;
+    bool lost = f->tick == tick && c->write_error;
     if (f->over)
         return;
-    if (touched && c->write_error) {
-        failure_set(&f->failure, -EIO, 0, "the store cannot be written: %s",
-                    strerror(-c->write_error));
+    if (lost) {
+        f->failure = c->write_failure;
         f->walk.state = WALK_BROKEN;
     }
     if (f->walk.state == WALK_WHOLE) {
@@ -315,7 +314,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
         f->over = true;
     }
     atomic_store(&f->urgency.gone, f->over);
-    if (f->over)
+    if (f->over && !lost) /* of the API */
         note_health(c, f);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
         c->opts.report)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cache/keeper.h"
 
+#include <errno.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "api/utc.h"
@@ -91,10 +93,21 @@ static void pack(struct cache *c, int64_t now_ms)
     c->packing = more;
 }
 
+/* A store that is full is told once, and not for every walk. */
+static void describe_write_error(struct cache *c)
+{
+    store_tell_trouble(c->store, true, &c->write_failure);
+    if (!c->write_failure.err)
+        failure_set(&c->write_failure, -EIO, 0, "what came cannot be kept: %s",
+                    strerror(-c->write_error));
+}
+
 static void commit(struct cache *c)
 {
     if (c->writing && !c->write_error)
         c->write_error = store_commit(c->store);
+    if (c->write_error)
+        describe_write_error(c);
     if (c->writing && c->write_error)
         store_rollback(c->store);
     if (c->changing && !c->write_error)

@@ -104,9 +104,10 @@ struct cache {
     bool strays;                    /* it was seen to list calls outside the window asked for */
     int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;
-    bool changing;   /* it changes calls */
-    bool writing;    /* a transaction is open */
-    int write_error; /* what went wrong in it */
+    bool changing;                /* it changes calls */
+    bool writing;                 /* a transaction is open */
+    int write_error;              /* what went wrong in it */
+    struct failure write_failure; /* the same in words, after its end */
 };
 
 /* fetch.c */
@@ -181,6 +182,9 @@ void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
  * second that has not begun here: only walks after that one count. */
 void cache_missing_later(struct cache *c, uint64_t after_seq, const struct query *q,
                          struct ivset *out);
+
+/* The same of what was read at any time, up to the moment in which it was; doubts do not count. */
+void cache_missing_read(struct cache *c, const struct query *q, struct ivset *out);
 
 /* The same of what was ever held, or not longer ago than ttl: doubts and freshness do not count. */
 void cache_missing_ever(struct cache *c, int64_t ttl, const struct query *q, struct ivset *out);

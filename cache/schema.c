@@ -91,7 +91,12 @@ int schema_check(struct db *d, int64_t *ret_version)
     return 0;
 }
 
+bool schema_is_newest(int64_t version)
+{
+    return version == (int64_t)ARRAY_LEN(steps);
+}
+
 int schema_upgrade(struct db *d, int64_t version, int64_t now)
 {
-    return version == (int64_t)ARRAY_LEN(steps) ? 0 : run_steps(d, version, now);
+    return schema_is_newest(version) ? 0 : run_steps(d, version, now);
 }

@@ -18,6 +18,9 @@
  */
 int schema_check(struct db *d, int64_t *ret_version) MUST_CHECK;
 
+/* True for the version that schema_upgrade() would leave. */
+bool schema_is_newest(int64_t version);
+
 /* Brings the file up from that version to the newest. */
 int schema_upgrade(struct db *d, int64_t version, int64_t now) MUST_CHECK;
 

@@ -7,12 +7,17 @@
  * pool. Readers see what was committed. A call's row id never changes and is never given to another
  * call, so it can serve as a node id.
  *
- * Errors: -EIO for a store that fails, -ENOSPC for a full disk, -ENOMEM.
+ * Errors: -EIO for a store that fails; when writing also -ENOSPC, -EDQUOT, -EFBIG, -EROFS and
+ * -EBUSY (another program has locked it); -ENOMEM. store_trouble() has the words. What is damaged
+ * is -EIO, never -ENOENT and never less.
  */
 #ifndef CDRFS_CACHE_STORE_H
 #define CDRFS_CACHE_STORE_H
 
+#include "api/failure.h"
 #include "cache/cover.h"
+
+#define STORE_TEXT_MAX 512
 
 /* What a directory entry and a stat need. */
 struct entry {
@@ -26,11 +31,27 @@ struct entry {
 struct store;
 
 /*
- * Opens or makes the store at path (directory must exist), mode 0600. On failure says why in error:
- * -EBUSY another process has it (error names its process id), -EPROTO written by a newer cdrfs,
- * -EIO, -EACCES, -ENOMEM.
+ * Opens or makes the store at path (directory must exist), mode 0600. One that is there and cannot
+ * be written is opened all the same, frozen. On failure says why in error: -EBUSY another process
+ * has it (error names its process id), -EPROTO written by a newer cdrfs, -EIO, -EACCES, -EROFS,
+ * -ENOSPC, -ENOMEM.
  */
 int store_open(const char *path, struct store **ret, char *error, size_t cap) MUST_CHECK;
+
+/* True when it can only be read: writing is -EROFS. */
+bool store_is_frozen(const struct store *s);
+
+/* What a person should know of how it was opened; "" when there is nothing. */
+const char *store_warning(const struct store *s);
+
+/*
+ * What reading (or writing) meets, with what can be done about it; ret->err is -EIO, or 0 when all
+ * is well; ret->repeated: store_tell_trouble() has had it. Any thread.
+ */
+void store_trouble(struct store *s, bool writing, struct failure *ret);
+
+/* The same, to be told: false when that was done before, or there is none. */
+bool store_tell_trouble(struct store *s, bool writing, struct failure *ret);
 
 /* All readers must have been given back. Accepts NULL. */
 void store_close(struct store *s);
@@ -81,7 +102,7 @@ bool store_wants_pack(const struct store *s, bool idle);
 #define FACT_OLDEST_FIRST "oldest_first" /* the host lists the oldest calls first: 1 */
 #define FACT_STRAYS "strays"             /* it has listed calls outside the window asked for: 1 */
 int store_put_fact(struct store *s, const char *name, int64_t value) MUST_CHECK;
-int64_t store_fact(struct store *s, const char *name); /* 0 when there is none */
+int store_fact(struct store *s, const char *name, int64_t *ret) MUST_CHECK; /* 0: none */
 
 /* Calls held that match q, as the transaction under way sees it. */
 int store_count_now(struct store *s, const struct query *q, int64_t *ret) MUST_CHECK;

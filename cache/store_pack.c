@@ -28,7 +28,7 @@ static int guess_raw(struct store *s)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "SELECT ifnull(max(id), 0) FROM body");
     if (!st || sqlite3_step(st) != SQLITE_ROW)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     s->raw = sqlite3_column_int64(st, 0);
     return 0;
 }
@@ -38,14 +38,14 @@ int store_load_dicts(struct store *s)
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "SELECT id, bytes FROM dict ORDER BY id");
     int rc;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
         if ((rc = add_dict(s, st)) < 0)
             return rc;
     if (rc != SQLITE_DONE)
-        return db_failure(s->writer);
-    s->repacked = store_fact(s, FACT_REPACKED);
-    return pack_current(s->pack) ? 0 : guess_raw(s);
+        return store_write_failed(s);
+    rc = store_fact(s, FACT_REPACKED, &s->repacked);
+    return rc < 0 || pack_current(s->pack) ? rc : guess_raw(s);
 }
 
 /* The newest calls as samples: their text, one behind the other, and their sizes. */
@@ -56,7 +56,7 @@ static int gather(struct store *s, struct buf *text, size_t *sizes, unsigned *re
     unsigned n = 0;
     int rc;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int(st, 1, PACK_SAMPLES);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         size_t before = text->len;
@@ -68,16 +68,16 @@ static int gather(struct store *s, struct buf *text, size_t *sizes, unsigned *re
         sizes[n++] = text->len - before;
     }
     *ret_n = n;
-    return rc == SQLITE_DONE || rc == -EMSGSIZE ? 0 : db_failure(s->writer);
+    return rc == SQLITE_DONE || rc == -EMSGSIZE ? 0 : store_write_failed(s);
 }
 
 static int put_dict(struct store *s, const struct buf *dict)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "INSERT INTO dict(bytes) VALUES(?)");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_blob(st, 1, dict->p, (int)dict->len, SQLITE_STATIC);
-    return sqlite3_step(st) == SQLITE_DONE ? 0 : db_failure(s->writer);
+    return sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
 /* In a transaction of its own; the dictionary packs once that is committed. -EINVAL: these calls
@@ -111,13 +111,13 @@ static int find_raw(struct store *s, int most, int64_t *ids, int *ret_n)
         db_stmt(s->writer, "SELECT id FROM body WHERE id > ? AND dict IS NULL ORDER BY id LIMIT ?");
     int rc, n = 0;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int64(st, 1, s->repacked);
     sqlite3_bind_int(st, 2, most);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
         ids[n++] = sqlite3_column_int64(st, 0);
     *ret_n = n;
-    return rc == SQLITE_DONE ? 0 : db_failure(s->writer);
+    return rc == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
 static int read_raw(struct store *s, int64_t id, struct buf *out)
@@ -125,12 +125,12 @@ static int read_raw(struct store *s, int64_t id, struct buf *out)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "SELECT bytes, dict FROM body WHERE id = ? AND dict IS NULL");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int64(st, 1, id);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
         return store_open_body(s, st, 0, out);
-    return rc == SQLITE_DONE ? -ENOENT : db_failure(s->writer);
+    return rc == SQLITE_DONE ? -ENOENT : store_write_failed(s);
 }
 
 static int repack_one(struct store *s, int64_t id, struct buf *raw)
@@ -145,11 +145,11 @@ static int repack_one(struct store *s, int64_t id, struct buf *raw)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "UPDATE body SET bytes = ?, dict = ? WHERE id = ?");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_blob(st, 1, s->packed.p, (int)s->packed.len, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, dict);
     sqlite3_bind_int64(st, 3, id);
-    return sqlite3_step(st) == SQLITE_DONE ? 0 : db_failure(s->writer);
+    return sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
 /* Packs some; at the end s->repacked is behind all that there are. */
@@ -192,6 +192,8 @@ int store_pack(struct store *s, int most, bool *ret_more)
 
 bool store_wants_pack(const struct store *s, bool idle)
 {
+    if (s->frozen)
+        return false;
     if (pack_current(s->pack))
         return idle && s->repacked != INT64_MAX;
     return s->raw >= PACK_SAMPLES;

@@ -36,11 +36,12 @@ static int reading_begin(struct reading *r, struct store *s, const char *select,
         db_where(&sql, q);
     }
     buf_puts(&sql, tail);
-    if (r->db && !buf_error(&sql))
-        r->st = db_stmt(r->db, sql.p);
+    int rc = buf_error(&sql) == -ENOMEM ? -ENOMEM : buf_error(&sql) || !r->db ? -EIO : 0;
+    if (rc == 0 && !(r->st = db_stmt(r->db, sql.p)))
+        rc = store_read_failed(s, r->db);
     buf_release(&sql);
-    if (!r->st)
-        return -EIO;
+    if (rc < 0)
+        return rc;
     if (q)
         db_bind_query(r->st, &r->next, q);
     return 0;
@@ -50,17 +51,19 @@ static int reading_begin(struct reading *r, struct store *s, const char *select,
 static int reading_step(struct reading *r)
 {
     int rc = sqlite3_step(r->st);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_failure(r->db);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_read_failed(r->store, r->db);
 }
 
-static void read_entry(struct reading *r, struct entry *e)
+static int read_entry(struct reading *r, struct entry *e)
 {
     const char *uuid = (const char *)sqlite3_column_text(r->st, 1);
     e->id = sqlite3_column_int64(r->st, 0);
-    str_copy(e->uuid, sizeof(e->uuid), uuid ? uuid : "", uuid ? strlen(uuid) : 0);
+    if (!uuid || !*uuid || !str_copy(e->uuid, sizeof(e->uuid), uuid, strlen(uuid)))
+        return store_is_damaged(r->store, "a call without a name");
     e->end_time = sqlite3_column_int64(r->st, 2);
     e->mtime = sqlite3_column_int64(r->st, 3);
     e->size = sqlite3_column_int64(r->st, 4);
+    return 0;
 }
 
 int store_list(struct store *s, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
@@ -73,9 +76,8 @@ int store_list(struct store *s, const struct query *q, int64_t after, store_entr
         return rc;
     sqlite3_bind_int64(r.st, r.next, after);
     while ((rc = reading_step(&r)) > 0) {
-        read_entry(&r, &e);
-        if (!fn(arg, &e))
-            return 0;
+        if ((rc = read_entry(&r, &e)) < 0 || !fn(arg, &e))
+            return rc;
     }
     return rc;
 }
@@ -83,9 +85,7 @@ int store_list(struct store *s, const struct query *q, int64_t after, store_entr
 static int entry_by(struct reading *r, struct entry *ret)
 {
     int rc = reading_step(r);
-    if (rc > 0)
-        read_entry(r, ret);
-    return rc > 0 ? 0 : rc == 0 ? -ENOENT : rc;
+    return rc > 0 ? read_entry(r, ret) : rc == 0 ? -ENOENT : rc;
 }
 
 static int bind_uuid_and_find(struct reading *r, const char *uuid, struct entry *ret)
@@ -121,20 +121,34 @@ int store_entry(struct store *s, int64_t id, struct entry *ret)
     return entry_by(&r, ret);
 }
 
+#define SELECT_BODIES                                                                              \
+    "SELECT call.id, bytes, dict, size FROM call LEFT JOIN body ON body.id = call.id"
+
+/* Appends the body of a row of SELECT_BODIES. */
+static int read_body(struct reading *r, struct buf *out)
+{
+    size_t before = out->len;
+    bool there = sqlite3_column_type(r->st, 1) != SQLITE_NULL && buf_room(out, 0);
+    int rc = there ? store_open_body(r->store, r->st, 1, out) : buf_error(out);
+    if (rc == -ENOMEM)
+        return rc;
+    if (!there || rc < 0 || (int64_t)(out->len - before) != sqlite3_column_int64(r->st, 3))
+        return store_is_damaged(r->store, "a call without its bytes");
+    return 0;
+}
+
 int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size)
 {
     CLEANUP_READING struct reading r;
     struct buf body = buf_make(PACK_MOST);
-    int rc = reading_begin(&r, s, "SELECT bytes, dict FROM body WHERE id = ?", NULL, "");
+    int rc = reading_begin(&r, s, SELECT_BODIES " WHERE call.id = ?", NULL, "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, 1, id);
     rc = reading_step(&r);
     if (rc <= 0)
         return rc == 0 ? -ENOENT : rc;
-    rc = store_open_body(s, r.st, 0, &body);
-    if (rc == 0 && !body.p && !buf_room(&body, 0)) /* an empty one has its bytes too */
-        rc = buf_error(&body);
+    rc = read_body(&r, &body);
     if (rc < 0) {
         buf_release(&body);
         return rc;
@@ -205,7 +219,7 @@ static int each_body(struct reading *r, store_body_fn *fn, void *arg)
     int rc;
     while ((rc = reading_step(r)) > 0) {
         body.len = 0;
-        rc = store_open_body(r->store, r->st, 1, &body);
+        rc = read_body(r, &body);
         if (rc == 0)
             rc = fn(arg, sqlite3_column_int64(r->st, 0), (struct slice){body.p, body.len});
         if (rc < 0)
@@ -214,8 +228,6 @@ static int each_body(struct reading *r, store_body_fn *fn, void *arg)
     buf_release(&body);
     return rc;
 }
-
-#define SELECT_BODIES "SELECT call.id, bytes, dict FROM call JOIN body ON body.id = call.id"
 
 struct without_id {
     int (*fn)(void *arg, struct slice body);

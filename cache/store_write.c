@@ -15,18 +15,23 @@ void store_rollback(struct store *s)
 
 int store_begin(struct store *s)
 {
+    if (s->frozen)
+        return -EROFS;
     store_rollback(s); /* what an earlier failure may have left open */
-    return db_exec(s->writer, "BEGIN IMMEDIATE");
+    return db_exec(s->writer, "BEGIN IMMEDIATE") == 0 ? 0 : store_write_failed(s);
 }
 
 int store_commit(struct store *s)
 {
-    return db_exec(s->writer, "COMMIT");
+    if (db_exec(s->writer, "COMMIT") < 0)
+        return store_write_failed(s);
+    store_write_succeeded(s);
+    return 0;
 }
 
 static int step_done(struct store *s, sqlite3_stmt *st)
 {
-    return st && sqlite3_step(st) == SQLITE_DONE ? 0 : db_failure(s->writer);
+    return st && sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
 /* Looks for a call of that uuid: its id or 0, and whether its bytes are these. */
@@ -37,13 +42,13 @@ static int find_held(struct store *s, const struct call *c, int64_t *ret_id, boo
                 "SELECT call.id, bytes, dict, size FROM call JOIN body USING(id) WHERE uuid = ?");
     *ret_id = 0;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_text(st, 1, c->uuid, -1, SQLITE_STATIC);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_DONE)
         return 0;
     if (rc != SQLITE_ROW)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     *ret_id = sqlite3_column_int64(st, 0);
     *ret_same = false;
     if ((size_t)sqlite3_column_int64(st, 3) != c->body.n)
@@ -77,7 +82,7 @@ static int write_call(struct store *s, const struct call *c, int64_t id, int64_t
                       : "INSERT INTO call(" CALL_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     int i = 1;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_text(st, i++, c->uuid, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, i++, utc_day_number(c->num[AXIS_END_TIME]));
     for (int a = 0; a < NUM_AXES; a++)
@@ -99,7 +104,7 @@ static int write_body(struct store *s, const struct call *c, int64_t id)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR REPLACE INTO body(id, bytes, dict) VALUES(?,?,?)");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     s->packed.len = 0;
     int rc = pack_body(s->pack, c->body, &s->packed, &dict);
     if (rc < 0)
@@ -117,7 +122,7 @@ static int write_seen(struct store *s, int axis, const char *value)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR IGNORE INTO seen(axis, value) VALUES(?,?)");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int(st, 1, axis);
     sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
     return step_done(s, st);
@@ -164,7 +169,7 @@ int store_put_span(struct store *s, struct span *span)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES(?,?,?,?)");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     query_filter_key(&span->q, filters);
     sqlite3_bind_text(st, 1, filters, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, span->q.num[AXIS_END_TIME].lo);
@@ -179,7 +184,7 @@ int store_drop_span(struct store *s, int64_t id)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "DELETE FROM span WHERE id = ?");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int64(st, 1, id);
     return step_done(s, st);
 }
@@ -188,7 +193,7 @@ static int purge_from(struct store *s, const char *sql, int64_t day, int most)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, sql);
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_int64(st, 1, day);
     sqlite3_bind_int(st, 2, most);
     return step_done(s, st);
@@ -223,7 +228,7 @@ int store_put_walked(struct store *s, const struct query *q, int64_t total, stru
                                      " VALUES(?,?,?,?,?)"
                                    : "DELETE FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     bind_walk(st, q);
     if (pages.n) {
         sqlite3_bind_int64(st, 4, total);
@@ -238,10 +243,11 @@ int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(
         s->writer, "SELECT total, pages FROM walked WHERE filters = ? AND lo = ? AND hi = ?");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     bind_walk(st, q);
-    if (sqlite3_step(st) != SQLITE_ROW)
-        return -ENOENT;
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENOENT : store_write_failed(s);
     size_t n = (size_t)sqlite3_column_bytes(st, 1);
     char *copy = malloc(n + 1);
     if (!copy)
@@ -258,19 +264,21 @@ int store_put_fact(struct store *s, const char *name, int64_t value)
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR REPLACE INTO fact(name, value) VALUES(?,?)");
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, 2, value);
     return step_done(s, st);
 }
 
-int64_t store_fact(struct store *s, const char *name)
+int store_fact(struct store *s, const char *name, int64_t *ret)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "SELECT value FROM fact WHERE name = ?");
     if (!st)
-        return 0;
+        return store_write_failed(s);
     sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-    return sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    int rc = sqlite3_step(st);
+    *ret = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
 int store_count_now(struct store *s, const struct query *q, int64_t *ret)
@@ -285,7 +293,7 @@ int store_count_now(struct store *s, const struct query *q, int64_t *ret)
     if (st && sqlite3_step(st) == SQLITE_ROW)
         *ret = sqlite3_column_int64(st, 0);
     else
-        rc = -EIO;
+        rc = buf_error(&sql) ? -ENOMEM : store_write_failed(s);
     buf_release(&sql);
     return rc;
 }
@@ -314,11 +322,11 @@ int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span), 
         db_stmt(s->writer, "SELECT id, filters, lo, hi, fetched_at FROM span");
     int rc;
     if (!st)
-        return db_failure(s->writer);
+        return store_write_failed(s);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct span span;
         if (read_span(st, &span) == 0 && (rc = fn(arg, &span)) < 0)
             return rc;
     }
-    return rc == SQLITE_DONE ? 0 : db_failure(s->writer);
+    return rc == SQLITE_DONE ? 0 : store_write_failed(s);
 }

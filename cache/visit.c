@@ -56,6 +56,8 @@ void keeper_take_visit(struct cache *c, const struct query *q)
 {
     char key[QUERY_KEY_MAX];
     struct range gap, window = q->num[AXIS_END_TIME];
+    if (store_is_frozen(c->store))
+        return;
     query_filter_key(q, key);
     struct ahead_run *run = ahead_run_of(&c->ahead, key);
     bool follows = !ahead_gap(run, window, &gap) || is_known(c, q, gap);

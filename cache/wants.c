@@ -93,7 +93,10 @@ static bool has_nothing_missing(struct cache *c, const struct waiting *w)
 static void fail(struct cache *c, struct waiting *w, int err)
 {
     CLEANUP_IVSET struct ivset gaps = {0};
-    cache_missing_ever(c, c->opts.stale_if_error_s, &w->want.q, &gaps);
+    if (store_is_frozen(c->store))
+        cache_missing_read(c, &w->want.q, &gaps);
+    else
+        cache_missing_ever(c, c->opts.stale_if_error_s, &w->want.q, &gaps);
     bool stale = ivset_is_empty(&gaps);
     pthread_mutex_lock(&c->cover_lock);
     if (stale && !c->health.stale_since)
@@ -305,6 +308,8 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
             answer_call_there(c, w);
         else
             answer(c, w, 0, true);
+    } else if (store_is_frozen(c->store)) { /* an answer could not be kept */
+        fail(c, w, -EROFS);
     } else if (w->call == CALL_UNASKED && is_remembered(c, w, now_ms)) {
         answer(c, w, w->want.most ? -E2BIG : 0, !w->want.most);
     } else if (asks && w->call == CALL_UNASKED) {

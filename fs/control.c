@@ -53,6 +53,11 @@ static void put_status(struct fs *fs, struct buf *out)
     } else {
         buf_puts(out, "listings: fresh\n");
     }
+    if (h.store.err)
+        buf_printf(out, "store: %s (%s)\n", h.store.detail, failure_remedy(&h.store));
+    else
+        buf_printf(out, "store: %s\n",
+                   *cache_warning(fs->cache) ? cache_warning(fs->cache) : "good");
     buf_printf(out, "held: %" PRId64 " calls, %" PRId64 " bytes\n", calls, bytes);
     if (!buf_error(out)) {
         mask_text(&fs->log->mask, out->p);

@@ -86,9 +86,11 @@ static void render_file(void *arg, bool stopping)
     struct rendering *r = arg;
     struct shot_info info;
     int rc = stopping ? -ENOTCONN : shots_take(r->fs->shots, r->fs->cache, &r->file, r->ino, &info);
+    bool full = rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
     if (rc < 0 && rc != -ENOTCONN)
-        log_line(r->fs->log, LOG_LEVEL_ERROR, "a file cannot be rendered: %s", strerror(-rc));
-    reply_shot(r->req, rc, &info);
+        log_line(r->fs->log, LOG_LEVEL_ERROR, "a file cannot be rendered: %s%s", strerror(-rc),
+                 full ? " (make room on the disk of cache_dir=)" : "");
+    reply_shot(r->req, full ? -EIO : rc, &info); /* the reader's disk is not meant */
     free(r);
 }
 

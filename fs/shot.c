@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -36,13 +37,21 @@ struct shots {
     int64_t end; /* of the file */
 };
 
+/* A file without a name in that folder; or in memory, if the folder is there and none can be made:
+ * it is read-only, its disk full, or its filesystem has no such files. */
+static int open_unnamed(const char *dir)
+{
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd < 0 && errno != ENOENT ? memfd_create("cdrfs", MFD_CLOEXEC) : fd;
+}
+
 struct shots *shots_create(const char *dir, enum dialect_id dialect)
 {
     struct shots *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     s->dialect = dialect;
-    s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    s->fd = open_unnamed(dir);
     if (s->fd < 0) {
         free(s);
         return NULL;
@@ -123,6 +132,8 @@ static int render(struct shots *s, struct cache *c, const struct dir *d, struct 
         rc = flush(&w);
     buf_release(&w.buf);
     shot->info.size = w.size;
+    if (rc < 0 && ftruncate(s->fd, shot->at) < 0)
+        return rc; /* what was written of it takes room until the next one */
     return rc;
 }
 

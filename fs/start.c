@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -278,6 +279,8 @@ static int make_cache(const struct options *o, const struct account *a, struct s
                            .amended = on_amended,
                            .amended_arg = fs};
     rc = cache_create(&c, &fs->cache, error, ERROR_MAX);
+    if (rc == 0 && *cache_warning(fs->cache))
+        log_line(fs->log, LOG_LEVEL_WARNING, "%s", cache_warning(fs->cache));
     return rc < 0 ? rc : make_shots(o, path, fs, error);
 }
 
@@ -383,6 +386,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .park = park_create(),
                     .used = used_create()};
     pthread_mutex_init(&fs.dirhs_lock, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, told like a full disk */
     hup_block();
     fs.push = push_create(&fs);
     int rc = fs.nodes && fs.park && fs.used && fs.push ? mask_init(&log.mask, a->token) : -ENOMEM;

@@ -88,6 +88,20 @@ def _mount_of(tmp_path, sim_of, spawn):  # pylint: disable=unused-argument
         yield make
 
 
+@pytest.fixture(name="disk_of")
+def _disk_of(tmp_path):
+    """disk_of(Kind, **options): a disk of that kind; ended with the test."""
+    made = []
+
+    def make(kind, **options):
+        made.append(kind(tmp_path / f"disk{len(made)}", **options))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.end()
+
+
 @pytest.fixture(name="module_sim", scope="module")
 def _module_sim():
     """sim_of() for a simulator that the tests of a module share."""

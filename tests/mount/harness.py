@@ -181,8 +181,10 @@ class Mount:
             self.sim.clear_log()
 
     def follow(self):
-        """Takes charge of the process that serves the mount: the one that locked the store."""
-        self.pid = int(pathlib.Path(f"{self.store}.lock").read_text(encoding="ascii"))
+        """Takes charge of the process that serves the mount: in the background, the one that locked
+        the store."""
+        lock = pathlib.Path(f"{self.store}.lock")
+        self.pid = self.process.pid if self.process else int(lock.read_text(encoding="ascii"))
         self.pidfd = os.pidfd_open(self.pid)
         self.watchdog = threading.Timer(HANG_S, self.kill)
         self.watchdog.daemon = True

@@ -144,6 +144,10 @@ class World:
     def end(self, pid, signal="TERM"):
         """Sends a process that signal, and waits until it is gone."""
         self.out("sh", "-c", f"kill -{signal} {pid}")
+        self.gone(pid)
+
+    def gone(self, pid):
+        """Waits until that process is gone."""
         self.out("tail", "-f", "-s", "0.02", f"--pid={pid}", "/dev/null")
 
     def processes(self, name):
