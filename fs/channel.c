@@ -81,21 +81,31 @@ static bool take_away(const char *path)
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+#define DEAD_MOST 16 /* mounts upon each other */
+
+static bool is_ours(const char *path)
+{
+    char type[64];
+    return mounted_type(path, type, sizeof(type)) && strcmp(type, "fuse.cdrfs") == 0;
+}
+
 /* Probed with statfs: the kernel answers stat of a dead mount's root from its cache. */
 static int look_at_mounted(const char *path, char *error, size_t cap)
 {
-    char type[64];
     struct statvfs st;
-    if (!mounted_type(path, type, sizeof(type)) || strcmp(type, "fuse.cdrfs") != 0)
-        return 0;
-    if (statvfs(path, &st) == 0 || errno != ENOTCONN) {
-        snprintf(error, cap, "%s: cdrfs is mounted there already; fusermount3 -u %s", path, path);
-        return -EBUSY;
+    for (int i = 0; is_ours(path); i++) {
+        if (statvfs(path, &st) == 0 || errno != ENOTCONN) {
+            snprintf(error, cap, "%s: cdrfs is mounted there already; fusermount3 -u %s", path,
+                     path);
+            return -EBUSY;
+        }
+        if (i == DEAD_MOST || !take_away(path)) {
+            snprintf(error, cap, "%s: a dead mount is in the way; fusermount3 -u -z %s", path,
+                     path);
+            return -EBUSY;
+        }
     }
-    if (take_away(path))
-        return 0;
-    snprintf(error, cap, "%s: a dead mount is in the way; fusermount3 -u -z %s", path, path);
-    return -EBUSY;
+    return 0;
 }
 
 /* libfuse's own messages say less, and come late. */
