@@ -272,7 +272,8 @@ class Turmoil:
 
     def evidence(self):
         generation = self.generations[-1] if self.generations else None
-        return "\n".join(["", *self.found, "--- what was done", *self.history, "--- log",
+        status = generation and generation.mount.process and generation.mount.process.poll()
+        return "\n".join(["", *self.found, "--- what was done", *self.history, f"--- log ({status=})",
                           generation.mount.tail() if generation else ""])
 
     @property
@@ -744,7 +745,7 @@ class Turmoil:
 
     # --- the mount ---
 
-    def start_mount(self):
+    def start_mount(self, foreground=None):
         rng = self.rng
         options = {"ttl": rng.choice([0, 1, self.rules.ttl]), "settle": rng.choice([self.rules.settle, "48h"]),
                    "connections": rng.choice([2, 8])}
@@ -755,7 +756,7 @@ class Turmoil:
             self.begin_anew()
         self.note(f"mount {number} {options}")
         self.generations.append(Generation(number, mount, len(self.truth.calls)))
-        mount.begin(rng.random() < .5)
+        mount.begin(rng.random() < .5 if foreground is None else foreground)
         self.refreshed = float("-inf")
         self.seat += 1
         self.gate.set()
@@ -821,11 +822,11 @@ class Turmoil:
             self.stopping.wait(.1)
         self.wrong(f"fusermount3 -u: {done.stderr}")
 
-    def remount(self, how):
+    def remount(self, how, foreground=None):
         self.end_mount(how)
         # Without an answer at the start the local clock counts, which is behind once days passed.
         with self.sky if self.days_passed else contextlib.nullcontext():
-            self.start_mount()
+            self.start_mount(foreground)
         self.clear_squatters()
 
     # --- who watches ---
@@ -896,6 +897,8 @@ class Turmoil:
             if not self.stopping.is_set():
                 ways = ways or self.rng.sample(["unmount", "lazy", "term", "int", "kill", "kill"], 6)
                 self.remount(ways.pop())
+        if steady and not self.stopping.is_set():
+            self.remount("unmount", foreground=True)
         self.stopping.wait(max(0, turns + seconds - time.monotonic()))
 
     def compare_at_the_end(self):
