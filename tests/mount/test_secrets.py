@@ -40,9 +40,9 @@ def echo(sim):
     bodies = [json.dumps({"error": said}), json.dumps({"api_id": plain, "error": f"no {plain}"}),
               said, json.dumps({"message": f"you said: {plain}"}),
               json.dumps({"error": "x" * (119 - len(plain) // 2) + plain})]
+    headers = {"Retry-After": "0", **({"X-Request-ID": plain[:60]} if plain.isascii() else {})}
     for name, body in zip(NEVER_ASKED, bodies):
-        sim.fault("status", status=500, count=-1, match=f"gte={name}", body=body,
-                  headers={"Retry-After": "0"})
+        sim.fault("status", status=500, count=-1, match=f"gte={name}", body=body, headers=headers)
         yield name
 
 
@@ -268,6 +268,27 @@ def test_an_odd_token_opens_the_account_and_is_not_shown(sim_of, mount_of, kind)
     mount.unmount()
     assert mount.output().count(b"HTTP 500") == mount.output().count(b"\n") == 5
     assert_clean(sim, mount.output())
+
+
+def test_debugging_shows_no_token(sim_of, mount_of):
+    sim = sim_of({OLD: 45}, "--auth-token", TOKEN)
+    mount = mount_of(sim, debug=True, log_level="debug")
+    assert mount.ls(OLD) == sim.names(OLD)
+    for name in echo(sim):
+        assert error_of(os.listdir, mount.day(name)) == "EIO"
+    mount.unmount()
+    assert b"LOOKUP" in mount.output() and mount.output().count(b"HTTP 500") == 5
+    assert_clean(sim, mount.output())
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_what_the_api_says_at_the_start_is_shown_without_the_token(sim_of, world, status):
+    sim = sim_of({OLD: 5}, "--auth-token", TOKEN)
+    sim.refuse(status, body=f"you are {TOKEN}, by {forms(sim)[2].decode()}")
+    done = world.run(*world.line(), uid=USER, env=world.account(sim))
+    assert done.returncode == (status != 500) and len(done.stderr.splitlines()) == 1
+    assert f"HTTP {status}: you are ***, by" in done.stderr
+    assert_clean(sim, done.stderr.encode())
 
 
 def test_an_odd_token_in_a_file_opens_the_account(sim_of, mount_of, tmp_path):
