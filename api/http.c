@@ -34,7 +34,7 @@ struct job {
     struct buf body;
     bool too_large;
     int64_t date;
-    int retry_after_s;
+    char retry_after[64];
     char request_id[64];
     CURL *easy;
     struct job *prev, *next;
@@ -126,7 +126,8 @@ static bool header_is(const char *line, size_t n, const char *name, char *out, s
     return true;
 }
 
-/* Retry-After is seconds or a date; a date counts from the server's own clock. */
+/* Retry-After is seconds or a date; a date counts from the server's own clock, so this waits until
+ * all headers have come. -1 when it says nothing. */
 static int parse_retry_after(const char *s, int64_t date)
 {
     char *end;
@@ -148,7 +149,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         time_t t = curl_getdate(value, NULL);
         j->date = t > 0 ? t : 0;
     } else if (header_is(p, size * n, "Retry-After", value, sizeof(value))) {
-        j->retry_after_s = parse_retry_after(value, j->date);
+        memcpy(j->retry_after, value, sizeof(value));
     } else if (header_is(p, size * n, "X-Request-ID", value, sizeof(value))) {
         memcpy(j->request_id, value, sizeof(value));
     }
@@ -195,7 +196,7 @@ static void start(struct http *h, struct job *j)
     buf_release(&j->body);
     j->body = buf_make(BODY_MAX_BYTES);
     j->date = 0;
-    j->retry_after_s = -1;
+    j->retry_after[0] = '\0';
     j->attempt++;
     j->easy = make_easy(h, j);
     if (!j->easy || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
@@ -273,7 +274,8 @@ static int64_t retry_in(struct http *h, struct job *j, const struct failure *f)
         return -1;
     h->noise = h->noise * 1664525u + 1013904223u;
     if (f->err != -EACCES)
-        return retry_delay_ms(j->attempt, j->retry_after_s, f->http == 429, h->noise >> 8);
+        return retry_delay_ms(j->attempt, parse_retry_after(j->retry_after, j->date),
+                              f->http == 429, h->noise >> 8);
     bool first = h->proven && !j->refused;
     j->refused = true;
     return first ? REFUSED_RETRY_MS : -1;

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from expect import error_of, render
-from harness import PATIENCE_S, SLOW, day
+from harness import NOW, PATIENCE_S, SLOW, day, epoch
 from lab import absent_calls, ask_for, gaps, memory_kb, most_within
 
 HELD = day(6)
@@ -58,11 +58,14 @@ def test_the_pauses_between_attempts_grow(sim_of, mount_of, fault):
     assert first >= 0.25 - ROUGHLY and second >= 0.5 - ROUGHLY and third >= 1 - ROUGHLY
 
 
-def test_retry_after_may_be_a_date(sim_of, mount_of):
+@pytest.mark.parametrize("dated", [True, False])
+def test_retry_after_may_be_a_date(sim_of, mount_of, dated):
+    """It counts from the server's clock, if it shows one; the simulator's Date comes behind it."""
     sim = sim_of({HELD: 5})
     mount = mount_of(sim)
-    sim.config(no_date=True)
-    then = email.utils.formatdate(int(time.time()) + 3, usegmt=True)
+    sim.config(no_date=not dated)
+    then = epoch(NOW) + 2 if dated else int(time.time()) + 3
+    then = email.utils.formatdate(then, usegmt=True)
     sim.fault("status", status=503, headers={"Retry-After": then})
     assert mount.ls(HELD) == sim.names(HELD)
     assert gaps(sim.log())[0] >= 2 - ROUGHLY
