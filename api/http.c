@@ -30,6 +30,8 @@ struct job {
     int attempt;
     bool refused; /* by a 401 or 403, once */
     bool probe;   /* leaves although requests are held back */
+    bool left;    /* curl has sent this attempt before */
+    struct http *http;
     int64_t not_before_ms;
     struct buf body;
     bool too_large;
@@ -156,6 +158,21 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     return size * n;
 }
 
+/* curl sends a request anew by itself when a connection that it found open breaks at once. That is
+ * one request more for the API, so it takes a token like any other, or is an attempt that failed.
+ */
+static int on_send(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    struct job *j = arg;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    bool again = j->left;
+    j->left = true;
+    if (again && pace_take(&j->http->pace, now_ms()) != 0)
+        return CURL_PREREQFUNC_ABORT;
+    atomic_fetch_add(&j->http->sent, 1);
+    return CURL_PREREQFUNC_OK;
+}
+
 static CURL *make_easy(struct http *h, struct job *j)
 {
     CURL *e = curl_easy_init();
@@ -180,6 +197,8 @@ static CURL *make_easy(struct http *h, struct job *j)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, j);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, j);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, j);
     curl_easy_setopt(e, CURLOPT_PRIVATE, j);
     if (h->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
@@ -198,6 +217,8 @@ static void start(struct http *h, struct job *j)
     j->date = 0;
     j->retry_after[0] = '\0';
     j->attempt++;
+    j->left = false;
+    j->http = h;
     j->easy = make_easy(h, j);
     if (!j->easy || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
         curl_easy_cleanup(j->easy);
@@ -205,7 +226,6 @@ static void start(struct http *h, struct job *j)
         finish_failed(h, j, &f);
         return;
     }
-    atomic_fetch_add(&h->sent, 1);
     DL_APPEND(h->running, j);
     h->nrunning++;
 }
@@ -249,6 +269,8 @@ static void judge(struct job *j, CURLcode rc, struct failure *f)
     curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &http);
     if (j->too_large)
         failure_set(f, -EBADMSG, (int)http, "the answer is larger than %u bytes", BODY_MAX_BYTES);
+    else if (rc == CURLE_ABORTED_BY_CALLBACK)
+        failure_set(f, -EIO, 0, "the connection broke");
     else if (rc != CURLE_OK)
         failure_set(f, errno_of_curl(rc), 0, "%s", curl_easy_strerror(rc));
     else if (http != 200)

@@ -44,6 +44,8 @@ FAULTS = {
             for i, status in enumerate([500, 502, 503, 504] * 3)],
     "429": [{"kind": "status", "status": 429, "skip": 100, "count": 2,
              "headers": {"Retry-After": "0"}}],
+    "connections closed": [{"kind": "close", "skip": 12 * i} for i in range(14)],
+    "connections reset": [{"kind": "reset", "skip": 12 * i} for i in range(14)],
     "bodies cut off": [{"kind": "truncate", "skip": 24 * i} for i in range(8)],
 }
 
