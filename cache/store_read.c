@@ -170,11 +170,20 @@ static int read_one(struct reading *r, int64_t *ret)
     return 0;
 }
 
+/* From the newest call backwards until one matches; without filters that is the first. */
 int store_newest(struct store *s, const struct query *q, int64_t *ret)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT max(end_time) FROM call", q, "");
-    return rc < 0 ? rc : read_one(&r, ret);
+    struct query filters = *q;
+    struct range when = q->num[AXIS_END_TIME];
+    filters.num[AXIS_END_TIME] = RANGE_ALL;
+    int rc = reading_begin(&r, s, "SELECT end_time FROM call", &filters,
+                           " AND end_time >= ? AND end_time < ? ORDER BY end_time DESC LIMIT 1");
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(r.st, r.next, when.lo);
+    sqlite3_bind_int64(r.st, r.next + 1, when.hi);
+    return read_one(&r, ret);
 }
 
 int store_oldest(struct store *s, int64_t *ret)
