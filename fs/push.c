@@ -238,6 +238,15 @@ static void note_pushed(struct push *p, const struct run *run, int64_t from)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Whether another reader has come, or the end; then what is left of a run stays. */
+static bool must_leave(struct push *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool leave = p->stop || clock_ms() - p->other_read_ms <= ALONE_MS;
+    pthread_mutex_unlock(&p->lock);
+    return leave;
+}
+
 struct batch {
     struct push *push;
     struct run *run;
@@ -248,6 +257,8 @@ static int push_one(void *arg, int64_t id, struct slice body)
     struct push *p = ((struct batch *)arg)->push;
     struct run *run = ((struct batch *)arg)->run;
     struct fuse_bufvec buf = FUSE_BUFVEC_INIT(body.n);
+    if (must_leave(p))
+        return -ECANCELED;
     buf.buf[0].mem = (void *)(uintptr_t)body.p;
     run->after = id;
     run->left--;
@@ -273,15 +284,6 @@ static bool push_batch(struct push *p, struct run *run)
     if (run->left < left)
         note_pushed(p, run, before);
     return rc >= 0 && run->left < left && run->left > 0 && run->after < run->last;
-}
-
-/* Whether another reader has come, or the end; then what is left of a run stays. */
-static bool must_leave(struct push *p)
-{
-    pthread_mutex_lock(&p->lock);
-    bool leave = p->stop || clock_ms() - p->other_read_ms <= ALONE_MS;
-    pthread_mutex_unlock(&p->lock);
-    return leave;
 }
 
 /* False: the end. What is held then is still to be answered. */
@@ -312,7 +314,7 @@ static void *run_thread(void *arg)
     struct run run;
     while (next_read(p, &h)) {
         if (look_at(p, h.id, &run)) {
-            while (!must_leave(p) && push_batch(p, &run))
+            while (push_batch(p, &run))
                 ;
             p->hot_until_ms = clock_ms() + HOT_MS;
         }

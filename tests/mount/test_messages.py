@@ -207,19 +207,39 @@ def test_what_was_pushed_is_never_older_than_what_is_listed(sim_of, mount_of, sp
             reader.join(PATIENCE_S)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_mount_that_pushes_ends_at_once(sim_of, mount_of, spawn, number):
+READ_ALL = """
+import os, sys
+while True:
+    for name in os.listdir(sys.argv[1]):
+        with open(os.path.join(sys.argv[1], name), "rb") as f:
+            f.read()
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("readers", [1, 3])
+def test_a_mount_that_pushes_ends_at_once(sim_of, mount_of, spawn, number, readers):
+    """Also when it is killed: a push that waited for a page could not be ended by anything."""
     sim = sim_of({OLD: 2000})
     mount = mount_of(sim)
     mount.ls(OLD)
     for _ in range(3):
-        readers = [spawn("sh", "-c", f"while :; do cat {mount.day(OLD)}/*; done >/dev/null 2>&1")
-                   for _ in range(3)]
-        list(mount.day(OLD).iterdir())[0].read_bytes()
+        reading = [spawn("/usr/bin/python3", "-c", READ_ALL, mount.day(OLD))
+                   for _ in range(readers)]
+        for reader in reading:  # until it has read more than a first few
+            while int(re.search(rb"rchar: (\d+)", io_of(reader))[1]) < 1_000_000:
+                assert reader.poll() is None
         mount.send(number)
-        assert mount.is_gone(GONE_S) and not mount.is_mounted()
-        for reader in readers:
+        assert mount.is_gone(GONE_S)
+        for reader in reading:
             reader.kill()
             reader.communicate(timeout=PATIENCE_S)
+        mount.detach()
         mount = mount_of(sim, cache=mount.cache)
         mount.ls(OLD)
+
+
+def io_of(process):
+    with open(f"/proc/{process.pid}/io", "rb") as f:
+        return f.read()
