@@ -13,7 +13,7 @@ import held
 import memory
 import messages
 import profiling
-from place import workplace
+from place import drops_by_others, workplace
 from timing import Failed
 
 SECTIONS = {"cold": cold, "held": held, "memory": memory}
@@ -66,7 +66,12 @@ def measure(args, work):
     head = "\n".join(about.lines(command, os.environ["BENCH_BUILDTYPE"]))
     bench = Bench(args, work)
     names = [name for name in SECTIONS if getattr(args, name)] or list(SECTIONS)
-    return "\n".join([INTRO, head, "", *(str(SECTIONS[name].section(bench)) for name in names)])
+    before = drops_by_others()
+    text = [INTRO, head, "", *(str(SECTIONS[name].section(bench)) for name in names)]
+    if drops := drops_by_others() - before:
+        text.append(f"Something else emptied the kernel's caches {drops} times meanwhile: warm rows"
+                    " and messages may be wrong.\n")
+    return "\n".join(text)
 
 
 def report_of(args):
