@@ -46,7 +46,7 @@ const char *failure_remedy(const struct failure *f)
     case ETIMEDOUT:
         return "the API is slow; try again, or raise deadline=";
     case EHOSTUNREACH:
-        return "check the network, DNS and api_url=";
+        return "check the network, DNS, the certificate and api_url=";
     case EAGAIN:
         return "nothing needs to be done";
     case EBADMSG:

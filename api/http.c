@@ -38,6 +38,7 @@ struct job {
     int64_t date;
     char retry_after[64];
     char request_id[64];
+    char error[CURL_ERROR_SIZE]; /* curl's words for what went wrong */
     CURL *easy;
     struct job *prev, *next;
 };
@@ -200,6 +201,8 @@ static CURL *make_easy(struct http *h, struct job *j)
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, j);
     curl_easy_setopt(e, CURLOPT_PRIVATE, j);
+    j->error[0] = '\0';
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, j->error);
     if (h->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
     if (tls)
@@ -272,7 +275,7 @@ static void judge(struct job *j, CURLcode rc, struct failure *f)
     else if (rc == CURLE_ABORTED_BY_CALLBACK)
         failure_set(f, -EIO, 0, "the connection broke");
     else if (rc != CURLE_OK)
-        failure_set(f, errno_of_curl(rc), 0, "%s", curl_easy_strerror(rc));
+        failure_set(f, errno_of_curl(rc), 0, "%s", *j->error ? j->error : curl_easy_strerror(rc));
     else if (http != 200)
         failure_of_status(j, (int)http, f);
     else
