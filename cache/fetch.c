@@ -64,7 +64,8 @@ static void start(struct cache *c, const struct query *filters, struct range int
     f->most = most;
     atomic_init(&f->urgency.ahead, ahead);
     walk_init(&f->walk, API_PAGE_LIMIT);
-    prepare_walk(c, f);
+    if (!most) /* else the first page says whether it goes on at all */
+        prepare_walk(c, f);
     DL_APPEND(c->fetches, f);
     ask_pages(c, f);
 }
