@@ -50,7 +50,7 @@ static const char *text_of(const struct options *o, const struct option_def *d)
 
 static bool is_text(const struct option_def *d)
 {
-    return d->type == OPTION_TEXT || d->type == OPTION_CHOICE;
+    return d->type == OPTION_TEXT || d->type == OPTION_CHOICE || d->type == OPTION_URL;
 }
 
 /* --- what was taken --- */
@@ -77,6 +77,8 @@ static void check_member(const struct options *o, const struct option_def *d)
     const char *text = is_text(d) ? text_of(o, d) : NULL;
     if (d->type == OPTION_CHOICE)
         CHECK(text && is_word_of(d->values, text));
+    else if (d->type == OPTION_URL)
+        CHECK(!text || url_may_have_token(text));
     else if (d->type == OPTION_TEXT)
         CHECK(text ? *text != '\0' : !d->fallback);
     else if (d->type == OPTION_NUMBER)
@@ -172,15 +174,24 @@ static void check_again(const struct options *o)
 
 /* --- what was refused --- */
 
-/* The error is about this name, as far as there was room for it. */
+#define NAME_SHOWN 64
+
+/* The error is about this name, as far as it is shown. */
 static bool says(const char *error, const char *before, const char *name, size_t n)
 {
-    size_t have = strlen(error), m = strlen(before);
+    size_t m = strlen(before);
     if (strncmp(error, before, m) != 0)
         return false;
-    n = n < have - m ? n : have - m;
-    return memcmp(error + m, name, n) == 0 &&
-           (strchr("=: ;", error[m + n]) || have >= 200); /* strchr finds the end, too */
+    n = n < NAME_SHOWN ? n : NAME_SHOWN;
+    return strncmp(error + m, name, n) == 0 && strchr("=: ;", error[m + n]);
+}
+
+/* Of an unknown flag only what looks like one is shown: what hangs on it may be a secret. */
+static bool says_flag(const char *error, const char *arg)
+{
+    static const char before[] = "unknown option ";
+    size_t m = sizeof(before) - 1, n = strncmp(error, before, m) ? 0 : strcspn(error + m, ";");
+    return n && strncmp(error + m, arg, n) == 0;
 }
 
 /* One of the options of a list, whatever its place. */
@@ -207,11 +218,12 @@ static bool says_argument(const char *error, const struct args *a)
 {
     for (int i = 1; i < a->n; i++) {
         bool glued = strncmp(a->v[i], "-o", 2) == 0;
-        if (says(error, "unknown option ", a->v[i], strlen(a->v[i])) ||
-            says_option(error, a->v[i]) || (glued && says_option(error, a->v[i] + 2)))
+        if (says_flag(error, a->v[i]) || says_option(error, a->v[i]) ||
+            (glued && says_option(error, a->v[i] + 2)))
             return true;
     }
-    return strncmp(error, "no mountpoint; ", 15) == 0 ||
+    return strncmp(error, "-o takes options", 16) == 0 ||
+           strncmp(error, "no mountpoint; ", 15) == 0 ||
            strncmp(error, "too many arguments; ", 20) == 0;
 }
 

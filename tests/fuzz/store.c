@@ -219,11 +219,12 @@ static const struct {
     int columns;
 } tables[] = {
     {"INSERT OR REPLACE INTO call VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 15},
-    {"INSERT OR REPLACE INTO body VALUES(?,?)", 2},
+    {"INSERT OR REPLACE INTO body VALUES(?,?,?)", 3},
     {"INSERT OR REPLACE INTO span VALUES(?,?,?,?,?)", 5},
     {"INSERT OR REPLACE INTO seen VALUES(?,?)", 2},
     {"INSERT OR REPLACE INTO walked VALUES(?,?,?,?,?)", 5},
     {"INSERT OR REPLACE INTO fact VALUES(?,?)", 2},
+    {"INSERT OR REPLACE INTO dict VALUES(?,?)", 2},
     {"DELETE FROM body WHERE id = ?", 1},
     {"DELETE FROM fact WHERE name = ?", 1},
 };
