@@ -17,8 +17,13 @@ AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n", "-E"]
 
 # What this becomes is the first process of its pid namespace: when it ends, all others are ended too.
 # Those that end before are nobody's children; it leaves no zombies of them.
+# A namespace of mounts begins with a copy of all there are, and a mount ends with its last copy: those
+# of other tests would go on here after their unmount.
 SETUP = """
 read -r pid rest </proc/self/stat
+for mount in $(sed -n 's/^[^ ]* \\([^ ]*\\) fuse.cdrfs .*/\\1/p' /proc/self/mounts); do
+    umount -l "$mount"
+done
 mount -t proc none /proc
 mount -t tmpfs -o mode=755 none /dev
 while read -r name major minor; do
