@@ -80,6 +80,8 @@ int store_drop_span(struct store *s, int64_t id) MUST_CHECK;
 /* Drops at most `most` calls that ended before the day of that second. */
 int store_purge(struct store *s, int64_t before, int most, int *ret_dropped) MUST_CHECK;
 
+#define WALKED_MAX 256 /* walks that were cut off; of more, those of the oldest windows go */
+
 /* Remembers which pages of a walk of q came, for when it is cut off; empty pages forget it. */
 int store_put_walked(struct store *s, const struct query *q, int64_t total,
                      struct slice pages) MUST_CHECK;

@@ -221,6 +221,18 @@ static void bind_walk(sqlite3_stmt *st, const struct query *q)
     sqlite3_bind_int64(st, 3, q->num[AXIS_END_TIME].hi);
 }
 
+/* A window that ends now is not asked for again: what was cut off of it would stay for ever. */
+static int forget_old_walks(struct store *s)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "DELETE FROM walked WHERE hi = (SELECT min(hi) FROM walked)"
+                           " AND (SELECT count(*) FROM walked) > ?");
+    if (!st)
+        return store_write_failed(s);
+    sqlite3_bind_int(st, 1, WALKED_MAX);
+    return step_done(s, st);
+}
+
 int store_put_walked(struct store *s, const struct query *q, int64_t total, struct slice pages)
 {
     CLEANUP_STMT sqlite3_stmt *st =
@@ -234,7 +246,8 @@ int store_put_walked(struct store *s, const struct query *q, int64_t total, stru
         sqlite3_bind_int64(st, 4, total);
         sqlite3_bind_blob(st, 5, pages.p, (int)pages.n, SQLITE_STATIC);
     }
-    return step_done(s, st);
+    int rc = step_done(s, st);
+    return rc == 0 && pages.n ? forget_old_walks(s) : rc;
 }
 
 int store_walked(struct store *s, const struct query *q, int64_t *ret_total,

@@ -855,6 +855,38 @@ END_TEST
 
 /* --- opening --- */
 
+static struct query ending_at(int64_t hi)
+{
+    struct query q = QUERY_ALL;
+    q.num[AXIS_END_TIME] = (struct range){NOON - UTC_DAY, hi};
+    return q;
+}
+
+static bool remembers_walk(int64_t hi)
+{
+    struct query q = ending_at(hi);
+    struct slice pages = {0};
+    int64_t total;
+    int rc = store_walked(store, &q, &total, &pages);
+    ck_assert(rc == -ENOENT || (rc == 0 && total == 100 && pages.n == 1));
+    free((char *)pages.p);
+    return rc == 0;
+}
+
+START_TEST(of_walks_that_were_cut_off_the_newest_are_remembered)
+{
+    const int past = 10;
+    ck_assert_int_eq(store_begin(store), 0);
+    for (int i = 0; i < WALKED_MAX + past; i++) {
+        struct query q = ending_at(NOON + i);
+        ck_assert_int_eq(store_put_walked(store, &q, 100, (struct slice){"\x05", 1}), 0);
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+    for (int i = 0; i < WALKED_MAX + past; i++)
+        ck_assert_int_eq(remembers_walk(NOON + i), i >= past);
+}
+END_TEST
+
 START_TEST(calls_are_there_after_the_store_was_closed)
 {
     put_run(0, 10);
@@ -1250,6 +1282,7 @@ int main(void)
         ONCE(an_error_of_the_function_ends_the_spans),
         ONCE(a_span_that_cannot_be_read_is_left_out),
         ONCE(the_id_of_a_call_that_is_gone_is_not_given_to_another),
+        ONCE(of_walks_that_were_cut_off_the_newest_are_remembered),
         ONCE(calls_are_there_after_the_store_was_closed),
         ONCE(nobody_else_can_read_a_store),
         ONCE(opening_leaves_the_umask_alone),
