@@ -41,6 +41,7 @@ BABBLE = ["<html>gateway</html>", "", "[]", '{"objects": []}', '{"meta": {"total
 VIEWS = ["by-direction/inbound", "by-direction/outbound", "by-hangup-source/carrier",
          "by-hangup-source/customer", "by-stir/verified", "by-stir/not-verified"]
 SEEN_AXES = ["by-trunk", "by-from", "by-to", "by-hangup-cause"]
+SLOWER = min(SLOW, 3)  # of what is mostly waiting, and not computing
 QUICK_S = 5 * SLOW  # for what is done at once, on a machine that has other things to do too
 
 
@@ -48,12 +49,12 @@ class Rules:
     """The mount's options, and by how much more than these a promise may be late."""
 
     ttl, settle, stale, late_most = 3, 30, 20, 15
-    slack = 4 * SLOW  # the server's Date, and walks that are under way, in seconds
+    slack = 4 * SLOWER  # the server's Date, and walks that are under way, in seconds
 
     def __init__(self, deadline, calm):
         self.deadline = deadline
-        self.calm = calm * SLOW  # so long after a fault nothing of it is left
-        self.walk = 60 * SLOW    # the longest that a walk goes on while the API fails
+        self.calm = calm * SLOWER  # so long after a fault nothing of it is left
+        self.walk = 60 * SLOWER    # the longest that a walk goes on while the API fails
 
 
 class View:
