@@ -268,6 +268,8 @@ void fetch_take_page(struct cache *c, struct post *p)
     struct fetch *f = p->fetch;
     if (p->failure.date)
         clock_learn(&c->clock, p->failure.date);
+    if (p->failure.date && p->failure.date < f->fetched_at)
+        f->fetched_at = p->failure.date; /* it began by a local clock that is ahead */
     if (p->page && !f->over && f->walk.state == WALK_ASKING) {
         store_page(c, p);
     } else {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "cache/keeper.h"
 #include "tests/unit/cache_fixture.h"
 
 /* The interval of the newest request. */
@@ -30,6 +31,17 @@ START_TEST(today_is_believed_for_the_ttl_with_the_seconds_since)
     ck_assert(!cache_known(fx.cache, &q));
     ck_assert(cache_held(fx.cache, &q));
     ck_assert_int_eq(fx_cost(&q), 1);
+}
+END_TEST
+
+START_TEST(a_reading_that_began_before_the_servers_clock_was_known_is_not_taken_for_a_late_one)
+{
+    struct query q = fx_day(0);
+    fake_add_many(fx.fake, 1, 30, TODAY, 60);
+    clock_learn(&fx.cache->clock, NOON + 5 * DAY); /* the local clock, until somebody answers */
+    ck_assert_int_eq(fx_ask(&q), 0);
+    fx_set_now(NOON + 61);
+    ck_assert(!cache_known(fx.cache, &q));
 }
 END_TEST
 
@@ -267,6 +279,7 @@ int main(void)
 {
     const struct unit_test tests[] = {
         ONCE(today_is_believed_for_the_ttl_with_the_seconds_since),
+        ONCE(a_reading_that_began_before_the_servers_clock_was_known_is_not_taken_for_a_late_one),
         ONCE(a_reading_is_believed_for_a_tenth_of_how_long_it_had_been_over),
         ONCE(what_was_read_after_it_settled_is_final),
         ONCE(what_is_final_stays_when_the_api_forgets_it),
