@@ -40,6 +40,8 @@ BABBLE = ["<html>gateway</html>", "", "[]", '{"objects": []}', '{"meta": {"total
           '{"meta": {"total_count": "many"}, "objects": []}']
 VIEWS = ["by-direction/inbound", "by-direction/outbound", "by-hangup-source/carrier",
          "by-hangup-source/customer", "by-stir/verified", "by-stir/not-verified"]
+REFUSABLE = ["call_direction", "from_number", "to_number", "bill_duration", "hangup_cause_code",
+             "hangup_source", "stir_verification"]
 SEEN_AXES = ["by-trunk", "by-from", "by-to", "by-hangup-cause"]
 SLOWER = min(SLOW, 3)  # of what is mostly waiting, and not computing
 QUICK_S = 5 * SLOW  # for what is done at once, on a machine that has other things to do too
@@ -690,6 +692,10 @@ class Turmoil:
     def reorder(self, rng):
         self.sim.config(order=rng.choice(["asc", "desc"]))
 
+    def refuse(self, rng):
+        """The host no longer filters by some of these, or does again."""
+        self.sim.config(refuse_filters=rng.sample(REFUSABLE, rng.choice([0, 1, 3])))
+
     def squat(self, rng):
         """Somebody stays in the mount, and does nothing."""
         with contextlib.suppress(OSError):
@@ -702,7 +708,8 @@ class Turmoil:
             process.kill()
             process.wait(PATIENCE_S)
 
-    WORLD = {call_late: 3, call_often: 2, amend: 8, refresh: 3, hang_up: 1, reorder: .5, squat: 1}
+    WORLD = {call_late: 3, call_often: 2, amend: 8, refresh: 3, hang_up: 1, reorder: .5, refuse: .5,
+             squat: 1}
 
     def go_on(self, pause):
         rng = random.Random(self.rng.random())
@@ -907,7 +914,7 @@ class Turmoil:
         be."""
         self.sim.arrivals(0)
         self.sim.mend()
-        self.sim.config(order="desc")
+        self.sim.config(order="desc", refuse_filters=[])
         with self.trouble.going_on():
             self.recover()
         self.truth.catch_up()
