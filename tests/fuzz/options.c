@@ -176,6 +176,15 @@ static void check_again(const struct options *o)
 
 #define NAME_SHOWN 64
 
+/* The first n bytes are these, a `?` standing for each that is not printable. */
+static bool shows(const char *error, const char *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (error[i] != name[i] && (error[i] != '?' || (name[i] >= ' ' && name[i] <= '~')))
+            return false;
+    return true;
+}
+
 /* The error is about this name, as far as it is shown. */
 static bool says(const char *error, const char *before, const char *name, size_t n)
 {
@@ -183,7 +192,7 @@ static bool says(const char *error, const char *before, const char *name, size_t
     if (strncmp(error, before, m) != 0)
         return false;
     n = n < NAME_SHOWN ? n : NAME_SHOWN;
-    return strncmp(error + m, name, n) == 0 && strchr("=: ;", error[m + n]);
+    return strlen(error + m) > n && shows(error + m, name, n) && strchr("=: ;", error[m + n]);
 }
 
 /* Of an unknown flag only what looks like one is shown: what hangs on it may be a secret. */
@@ -191,7 +200,7 @@ static bool says_flag(const char *error, const char *arg)
 {
     static const char before[] = "unknown option ";
     size_t m = sizeof(before) - 1, n = strncmp(error, before, m) ? 0 : strcspn(error + m, ";");
-    return n && strncmp(error + m, arg, n) == 0;
+    return n && n <= strlen(arg) && shows(error + m, arg, n);
 }
 
 /* One of the options of a list, whatever its place. */
