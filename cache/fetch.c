@@ -9,6 +9,7 @@
 
 #define GRACE_MS 5000 /* a fetch goes on that long after anybody wanted it */
 #define GRACE_AHEAD_MS 60000
+#define CLOCK_AHEAD_S 10 /* less is the rounding of seconds, and the time an answer takes */
 
 /* The message is allocated with the request, so that an answer can always be taken. */
 static void ask_page(struct cache *c, struct fetch *f, int64_t offset)
@@ -268,7 +269,7 @@ void fetch_take_page(struct cache *c, struct post *p)
     struct fetch *f = p->fetch;
     if (p->failure.date)
         clock_learn(&c->clock, p->failure.date);
-    if (p->failure.date && p->failure.date < f->fetched_at)
+    if (p->failure.date && p->failure.date < f->fetched_at - CLOCK_AHEAD_S)
         f->fetched_at = p->failure.date; /* it began by a local clock that is ahead */
     if (p->page && !f->over && f->walk.state == WALK_ASKING) {
         store_page(c, p);
