@@ -66,9 +66,15 @@ void pack_destroy(struct pack *p)
     free(p);
 }
 
+/* Also its tables: of a damaged one zstd makes nothing, as when memory runs out. */
+static bool is_dict(struct slice s)
+{
+    return ZDICT_getDictID(s.p, s.n) && !ZDICT_isError(ZDICT_getDictHeaderSize(s.p, s.n));
+}
+
 int pack_add(struct pack *p, int64_t id, struct slice dict)
 {
-    if (id <= 0 || !ZDICT_getDictID(dict.p, dict.n))
+    if (id <= 0 || !is_dict(dict))
         return -EINVAL;
     struct dict *d = calloc(1, sizeof(*d));
     ZSTD_CDict *packs = ZSTD_createCDict(dict.p, dict.n, LEVEL);

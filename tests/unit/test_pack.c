@@ -186,6 +186,8 @@ START_TEST(no_dictionary_comes_of_nothing)
     ck_assert_int_eq(pack_add(pack, 1, slice_of("no dictionary at all")), -EINVAL);
     with_dictionary();
     ck_assert_int_eq(pack_add(pack, 0, slice_of_buf(&dict)), -EINVAL);
+    memset(dict.p + 8, 0xff, 64); /* its tables */
+    ck_assert_int_eq(pack_add(pack, 1, slice_of_buf(&dict)), -EINVAL);
 }
 END_TEST
 
