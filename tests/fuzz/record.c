@@ -41,37 +41,10 @@ static bool decode(struct slice text, struct call *c, struct buf *out)
     return true;
 }
 
-/* The members of a file; jansson sees a name written with escapes as the plain one, cdrfs does not.
- */
-static bool has_member(struct slice object, bool (*fn)(struct slice key))
-{
-    struct jtext j;
-    struct slice key, value;
-    bool yes = false;
-    int rc = jtext_open(&j, object, '{');
-    while (rc >= 0 && (rc = jtext_next(&j, &key, &value)) > 0)
-        yes = yes || fn(key);
-    CHECK(rc == 0);
-    return yes;
-}
-
-static bool is_escaped(struct slice key)
-{
-    return memchr(key.p, '\\', key.n) != NULL;
-}
-
-static bool is_api_id(struct slice key)
-{
-    return fuzz_equal(key, (struct slice){"\"api_id\"", 8});
-}
-
 static void check_file(struct slice text, const struct call *c)
 {
     json_t *sent = value_of(text), *file = value_of(c->body);
     json_object_del(sent, "api_id");
-    if (has_member(c->body, is_escaped))
-        json_object_del(file, "api_id");
-    CHECK(!has_member(c->body, is_api_id));
     CHECK(json_equal(sent, file));
     json_decref(sent);
     json_decref(file);
@@ -183,11 +156,9 @@ static void check_csv(enum dialect_id dialect, const struct call *c)
     read_csv((struct slice){fuzz_buf(&head), head.len}, names, &nnames);
     read_csv((struct slice){fuzz_buf(&row), row.len}, fields, &nfields);
     CHECK(nnames == nfields);
-    if (!has_member(c->body, is_escaped)) {
-        json_t *all = value_of(c->body);
-        check_members(names, fields, nfields, all);
-        json_decref(all);
-    }
+    json_t *all = value_of(c->body);
+    check_members(names, fields, nfields, all);
+    json_decref(all);
     for (size_t i = 0; i < FIELDS_MAX; i++) {
         buf_release(&names[i]);
         buf_release(&fields[i]);
