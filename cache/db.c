@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "api/utc.h"
+#include "cache/sum.h"
 
 #define BUSY_MS 5000
 #define STMTS_MAX 200 /* a connection forgets all its statements when it has that many */
@@ -174,6 +175,39 @@ static int open_sql(const char *path, enum db_way way, sqlite3 **ret)
     return sqlite3_open_v2(path, ret, SQLITE_OPEN_NOMUTEX | flags, NULL);
 }
 
+static struct slice slice_of(const void *p, sqlite3_value *v)
+{
+    return (struct slice){p, (size_t)sqlite3_value_bytes(v)};
+}
+
+static void checksum(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+    struct sum s = {0};
+    for (int i = 0; i < n; i++) {
+        switch (sqlite3_value_type(v[i])) {
+        case SQLITE_NULL:
+            sum_add_null(&s);
+            break;
+        case SQLITE_INTEGER:
+            sum_add_number(&s, sqlite3_value_int64(v[i]));
+            break;
+        case SQLITE_BLOB:
+            sum_add_bytes(&s, slice_of(sqlite3_value_blob(v[i]), v[i]));
+            break;
+        default: /* we keep no fractions: in a damaged store their text will do */
+            sum_add_text(&s, slice_of(sqlite3_value_text(v[i]), v[i]));
+        }
+    }
+    sqlite3_result_int64(ctx, sum_end(&s));
+}
+
+int db_add_checksum(sqlite3 *sql)
+{
+    return sqlite3_create_function_v2(sql, "checksum", -1,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                      checksum, NULL, NULL, NULL);
+}
+
 int db_open(const char *path, enum db_way way, struct db **ret)
 {
     struct db *d = calloc(1, sizeof(*d));
@@ -181,6 +215,8 @@ int db_open(const char *path, enum db_way way, struct db **ret)
     if (!d)
         return -ENOMEM;
     int rc = open_sql(path, way, &d->sql);
+    if (rc == SQLITE_OK)
+        rc = db_add_checksum(d->sql);
     if (rc != SQLITE_OK)
         return d->sql ? db_failure(d) : -ENOMEM;
     sqlite3_busy_timeout(d->sql, BUSY_MS);

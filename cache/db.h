@@ -31,6 +31,10 @@ struct db {
 int db_open(const char *path, enum db_way way, struct db **ret) MUST_CHECK;
 void db_close(struct db *d);
 
+/* Gives SQL the function checksum(any values): the sum of these (sum.h). Every connection that
+ * db_open() makes has it. An SQLite error code. */
+int db_add_checksum(sqlite3 *sql) MUST_CHECK;
+
 /*
  * The errno of what SQLite said last, after something that failed: never 0. -ENOSPC, -EDQUOT,
  * -EFBIG, -EROFS and -EACCES say that the file cannot grow or be written; -EBUSY that another

@@ -45,6 +45,27 @@ static const char *const steps[] = {
     /* Bodies are packed (pack.h): with the dictionary of that id, or NULL for as they came. */
     "ALTER TABLE body ADD COLUMN dict INTEGER;"
     "CREATE TABLE dict(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);",
+    /*
+     * Every call has a sum of its columns and one of its bytes; `part` how many rows there are of
+     * each day and each other kind, and the sum of their sums; `whole` the sum of the parts.
+     * Sums are of bytes as they were before they were packed; no store of an earlier version that
+     * left a developer's machine has packed ones.
+     */
+    "ALTER TABLE call ADD COLUMN body_sum INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE call ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE call SET body_sum = checksum((SELECT bytes FROM body WHERE body.id = call.id));"
+    "UPDATE call SET sum = " CALL_SUM ";"
+    "CREATE TABLE part("
+    " kind INTEGER, of INTEGER, n INTEGER NOT NULL, sum INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, of)) WITHOUT ROWID;"
+    "INSERT INTO part SELECT " PART_CALLS ", day, count(*), sum(checksum(id, sum))"
+    " FROM call GROUP BY day;"
+    "INSERT INTO part SELECT " PART_SEEN ", axis, count(*), sum(checksum(value))"
+    " FROM seen GROUP BY axis;"
+    "INSERT INTO part SELECT " PART_SPANS ", 0, count(*), ifnull(sum(" SPAN_SUM "), 0) FROM span;"
+    "INSERT INTO part SELECT " PART_FACTS ", 0, count(*), ifnull(sum(" FACT_SUM "), 0) FROM fact;"
+    "CREATE TABLE whole(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL);"
+    "INSERT INTO whole SELECT 1, sum(" PART_SUM ") FROM part;",
 };
 
 static int read_number(struct db *d, const char *sql, int64_t *ret)
@@ -56,16 +77,21 @@ static int read_number(struct db *d, const char *sql, int64_t *ret)
     return 0;
 }
 
+/* A store begins to be one with the first step. */
+static int begin_store(struct db *d, int64_t now)
+{
+    char sql[80];
+    snprintf(sql, sizeof(sql), "INSERT INTO fact VALUES('created', %" PRId64 ")", now);
+    int rc = db_exec(d, steps[0]);
+    return rc == 0 ? db_exec(d, sql) : rc;
+}
+
 static int run_steps(struct db *d, int64_t version, int64_t now)
 {
     char sql[160];
     int rc = db_exec(d, "BEGIN IMMEDIATE");
     for (size_t i = (size_t)version; i < ARRAY_LEN(steps) && rc == 0; i++)
-        rc = db_exec(d, steps[i]);
-    if (rc == 0 && version == 0) {
-        snprintf(sql, sizeof(sql), "INSERT INTO fact VALUES('created', %" PRId64 ")", now);
-        rc = db_exec(d, sql);
-    }
+        rc = i == 0 ? begin_store(d, now) : db_exec(d, steps[i]);
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu; PRAGMA application_id = %d",
              ARRAY_LEN(steps), STORE_APPLICATION_ID);
     if (rc == 0)
@@ -85,7 +111,7 @@ int schema_check(struct db *d, int64_t *ret_version)
         return rc;
     if (tables && application != STORE_APPLICATION_ID)
         return -EBADF;
-    if (version > (int64_t)ARRAY_LEN(steps))
+    if (version < 0 || version > (int64_t)ARRAY_LEN(steps))
         return -EPROTO;
     *ret_version = version;
     return 0;

@@ -11,6 +11,23 @@
 /* `cdrs`, so that file(1) and we can tell a store from another SQLite file. */
 #define STORE_APPLICATION_ID 0x63647273
 
+/* What a call's own sum is of: all but its id, which names it, and this sum. */
+#define CALL_COLUMNS                                                                               \
+    "uuid, day, end_time, initiation_time, bill_duration, direction, hangup_cause, "               \
+    "hangup_source, stir, from_number, to_number, trunk, mtime, size, body_sum"
+#define CALL_SUM "checksum(" CALL_COLUMNS ")"
+#define SPAN_SUM "checksum(filters, lo, hi, fetched_at, id)"
+#define FACT_SUM "checksum(name, value)"
+#define PART_SUM "checksum(kind, of, n, sum)"
+
+#define WHOLE_ANEW "UPDATE whole SET sum = (SELECT sum(" PART_SUM ") FROM part)"
+
+/* The kinds of parts; `of` is the day, or the axis, else 0. */
+#define PART_CALLS "0"
+#define PART_SEEN "1"
+#define PART_SPANS "2"
+#define PART_FACTS "3"
+
 /*
  * Looks, without changing anything, whether the file is a store or empty: its version, 0 for an
  * empty one. -EPROTO when it is newer than this program; -EBADF when it is an SQLite file but no

@@ -128,6 +128,8 @@ static int open_writer(struct store *s)
     if (rc == 0)
         rc = schema_upgrade(s->writer, version, (int64_t)time(NULL));
     if (rc == 0)
+        rc = store_check_parts(s);
+    if (rc == 0)
         rc = read_created(s);
     if (rc == 0)
         rc = store_load_dicts(s);
@@ -186,11 +188,13 @@ static int open_frozen(struct store *s, int why)
     int64_t version;
     close_writer(s);
     s->frozen = true;
-    int rc = has_journal(s) ? -EUCLEAN : db_open(s->path, DB_FROZEN, &s->writer);
+    int rc = has_journal(s) ? -ENOTRECOVERABLE : db_open(s->path, DB_FROZEN, &s->writer);
     if (rc == 0)
         rc = schema_check(s->writer, &version);
     if (rc == 0 && !schema_is_newest(version))
-        rc = -EUCLEAN;
+        rc = -ENOTRECOVERABLE;
+    if (rc == 0)
+        rc = store_check_parts(s);
     if (rc == 0)
         rc = read_created(s);
     if (rc == 0)
@@ -208,6 +212,11 @@ static void explain(const struct store *s, int rc, int why, char *error, size_t 
         snprintf(error, cap, "the store %s was written by a newer cdrfs; upgrade, or move it away",
                  s->path);
     else if (rc == -EUCLEAN)
+        snprintf(error, cap,
+                 "the store %s is not of one piece: a copy that was made while it was in use, or a "
+                 "disk that lost something; restore another copy, or move it away to start anew",
+                 s->path);
+    else if (rc == -ENOTRECOVERABLE)
         snprintf(error, cap,
                  "the store %s must be written once before it can be read (%s); see cache_dir=",
                  s->path, strerror(-why));
@@ -234,7 +243,7 @@ static int open_either(struct store *s, int locked, char *error, size_t cap)
     }
     if (rc < 0)
         explain(s, rc, why, error, cap);
-    return rc == -EBADF || rc == -EUCLEAN ? -EIO : rc;
+    return rc == -EBADF || rc == -EUCLEAN || rc == -ENOTRECOVERABLE ? -EIO : rc;
 }
 
 int store_open(const char *path, struct store **ret, char *error, size_t cap)
@@ -275,6 +284,7 @@ void store_close(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     pthread_mutex_destroy(&s->lock);
+    ivset_release(&s->checked);
     free(s->path);
     free(s);
 }
@@ -327,19 +337,11 @@ void store_give_reader(struct store *s, struct db *d)
 
 /* --- what went wrong --- */
 
-static void note_locked(struct trouble *t, int err, const char *text)
-{
-    if (t->err == err && strcmp(t->text, text) == 0)
-        return;
-    t->err = err;
-    t->told = false;
-    str_copy(t->text, sizeof(t->text), text, strlen(text));
-}
-
 static int note(struct store *s, struct trouble *t, int err, const char *text)
 {
     pthread_mutex_lock(&s->lock);
-    note_locked(t, err, text);
+    t->err = err;
+    str_copy(t->text, sizeof(t->text), text, strlen(text));
     pthread_mutex_unlock(&s->lock);
     return err;
 }
@@ -368,6 +370,7 @@ void store_write_succeeded(struct store *s)
 {
     pthread_mutex_lock(&s->lock);
     s->writing.err = 0;
+    s->writing.ntold = 0;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -390,6 +393,14 @@ static const char *remedy(int err)
     }
 }
 
+static bool was_told(const struct trouble *t)
+{
+    for (int i = 0; i < t->ntold; i++)
+        if (strcmp(t->told[i], t->text) == 0)
+            return true;
+    return t->ntold == TOLD_MAX;
+}
+
 static void describe_locked(struct store *s, bool writing, struct failure *ret)
 {
     const struct trouble *t = writing ? &s->writing : &s->reading;
@@ -399,7 +410,7 @@ static void describe_locked(struct store *s, bool writing, struct failure *ret)
     failure_set(ret, -EIO, 0, "%s while %s the store %s", t->text, writing ? "writing" : "reading",
                 s->path);
     ret->remedy = remedy(t->err);
-    ret->repeated = t->told;
+    ret->repeated = was_told(t);
 }
 
 void store_trouble(struct store *s, bool writing, struct failure *ret)
@@ -411,9 +422,12 @@ void store_trouble(struct store *s, bool writing, struct failure *ret)
 
 bool store_tell_trouble(struct store *s, bool writing, struct failure *ret)
 {
+    struct trouble *t = writing ? &s->writing : &s->reading;
     pthread_mutex_lock(&s->lock);
     describe_locked(s, writing, ret);
-    *(writing ? &s->writing.told : &s->reading.told) = true;
+    bool news = ret->err && !ret->repeated;
+    if (news)
+        memcpy(t->told[t->ntold++], t->text, sizeof(t->text));
     pthread_mutex_unlock(&s->lock);
-    return ret->err && !ret->repeated;
+    return news;
 }

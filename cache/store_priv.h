@@ -11,12 +11,25 @@
 
 #define SQL_MAX 2048
 
+#define TOLD_MAX 8 /* kinds of trouble; of further ones nothing is told */
+
 /* What reading, or writing, met last. */
 struct trouble {
     int err; /* 0: nothing */
-    bool told;
     char text[DB_TEXT_MAX];
+    char told[TOLD_MAX][DB_TEXT_MAX];
+    int ntold;
 };
+
+enum part_kind { CALLS_OF_DAY, SEEN_OF_AXIS, SPANS, FACTS }; /* as in schema.h */
+
+/* How a transaction changes a part. */
+struct part_change {
+    enum part_kind kind;
+    int64_t of, n, sum;
+};
+
+#define PART_CHANGES_MAX 32 /* more are written before the commit */
 
 struct store {
     char *path;
@@ -30,10 +43,13 @@ struct store {
     struct buf packed; /* the writing thread's, for one body */
     int64_t raw;       /* calls kept without a dictionary, about, while there is none */
     int64_t repacked;  /* bodies up to that id need no look any more */
+    struct part_change changes[PART_CHANGES_MAX];
+    int nchanges;
 
-    pthread_mutex_t lock; /* guards readers and the troubles */
+    pthread_mutex_t lock; /* guards the rest */
     struct db *readers;   /* connections nobody uses now */
     struct trouble reading, writing;
+    struct ivset checked; /* days, by store_check() */
 };
 
 /* store_pack.c: reads the dictionaries there are. */
@@ -53,6 +69,25 @@ int store_write_failed(struct store *s);
 
 /* What a reader found cannot be: -EIO. */
 int store_is_damaged(struct store *s, const char *what);
+
+/* n rows with that sum have come to a part, or gone from it; by the writer, in a transaction. */
+int store_change_part(struct store *s, enum part_kind kind, int64_t of, int64_t n,
+                      int64_t sum) MUST_CHECK;
+
+/* Writes what has changed; before a commit. */
+int store_write_parts(struct store *s) MUST_CHECK;
+
+/* Whether all that is not calls is of one moment: -EUCLEAN when not. */
+int store_check_parts(struct store *s) MUST_CHECK;
+
+/*
+ * Whether the calls that q may hold are all there, and as they were written; on that connection,
+ * with no statement in use. Each day is looked at once. -EIO when not.
+ */
+int store_check(struct store *s, struct db *d, const struct query *q) MUST_CHECK;
+
+/* The same of the values seen of an axis, each time. */
+int store_check_seen(struct store *s, struct db *d, int axis) MUST_CHECK;
 
 /* The writer works again. */
 void store_write_succeeded(struct store *s);

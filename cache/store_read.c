@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "api/utc.h"
+#include "cache/schema.h"
 #include "cache/store_priv.h"
+#include "cache/sum.h"
 
 #define ENTRY_COLUMNS "id, uuid, end_time, mtime, size"
+#define IS_GOOD "sum = " CALL_SUM /* of a call whose day need not have been checked */
 
 /* One reading call: a connection of its own, and a statement on it. */
 struct reading {
@@ -25,26 +28,56 @@ static void reading_end(struct reading *r)
 #define CLEANUP_READING __attribute__((cleanup(reading_end)))
 
 /* Prepares `SELECT columns FROM table WHERE 1 [conditions of q] [tail]`. */
-static int reading_begin(struct reading *r, struct store *s, const char *select,
-                         const struct query *q, const char *tail)
+static int reading_prepare(struct reading *r, const char *select, const struct query *q,
+                           const char *tail)
 {
     struct buf sql = buf_make(SQL_MAX);
-    *r = (struct reading){.store = s, .db = store_take_reader(s), .next = 1};
     buf_puts(&sql, select);
     if (q) {
         buf_puts(&sql, " WHERE 1");
         db_where(&sql, q);
     }
     buf_puts(&sql, tail);
-    int rc = buf_error(&sql) == -ENOMEM ? -ENOMEM : buf_error(&sql) || !r->db ? -EIO : 0;
+    int rc = buf_error(&sql);
     if (rc == 0 && !(r->st = db_stmt(r->db, sql.p)))
-        rc = store_read_failed(s, r->db);
+        rc = store_read_failed(r->store, r->db);
     buf_release(&sql);
     if (rc < 0)
         return rc;
     if (q)
         db_bind_query(r->st, &r->next, q);
     return 0;
+}
+
+static int reading_open(struct reading *r, struct store *s)
+{
+    *r = (struct reading){.store = s, .db = store_take_reader(s), .next = 1};
+    return r->db ? 0 : -EIO;
+}
+
+static int reading_begin(struct reading *r, struct store *s, const char *select,
+                         const struct query *q, const char *tail)
+{
+    int rc = reading_open(r, s);
+    return rc == 0 ? reading_prepare(r, select, q, tail) : rc;
+}
+
+/* The same, of calls that must all be there. */
+static int reading_begin_whole(struct reading *r, struct store *s, const char *select,
+                               const struct query *q, const char *tail)
+{
+    int rc = reading_open(r, s);
+    if (rc == 0)
+        rc = store_check(s, r->db, q);
+    return rc == 0 ? reading_prepare(r, select, q, tail) : rc;
+}
+
+/* Nothing was found: -ENOENT if that is so. */
+static int reading_absent(struct reading *r, const struct query *q)
+{
+    db_done(&r->st);
+    int rc = store_check(r->store, r->db, q);
+    return rc == 0 ? -ENOENT : rc;
 }
 
 /* 1 for a row, 0 for none. */
@@ -58,8 +91,9 @@ static int read_entry(struct reading *r, struct entry *e)
 {
     const char *uuid = (const char *)sqlite3_column_text(r->st, 1);
     e->id = sqlite3_column_int64(r->st, 0);
-    if (!uuid || !*uuid || !str_copy(e->uuid, sizeof(e->uuid), uuid, strlen(uuid)))
-        return store_is_damaged(r->store, "a call without a name");
+    bool good = sqlite3_column_int(r->st, 5) && uuid && *uuid;
+    if (!good || !str_copy(e->uuid, sizeof(e->uuid), uuid, strlen(uuid)))
+        return store_is_damaged(r->store, "a call that is not as it was written");
     e->end_time = sqlite3_column_int64(r->st, 2);
     e->mtime = sqlite3_column_int64(r->st, 3);
     e->size = sqlite3_column_int64(r->st, 4);
@@ -70,8 +104,8 @@ int store_list(struct store *s, const struct query *q, int64_t after, store_entr
 {
     CLEANUP_READING struct reading r;
     struct entry e;
-    int rc =
-        reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call", q, " AND id > ? ORDER BY id");
+    int rc = reading_begin_whole(&r, s, "SELECT " ENTRY_COLUMNS ", 1 FROM call", q,
+                                 " AND id > ? ORDER BY id");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, r.next, after);
@@ -88,10 +122,30 @@ static int entry_by(struct reading *r, struct entry *ret)
     return rc > 0 ? read_entry(r, ret) : rc == 0 ? -ENOENT : rc;
 }
 
-static int bind_uuid_and_find(struct reading *r, const char *uuid, struct entry *ret)
+/*
+ * A row can be good and yet an older one, of a page that a copy took earlier: its day tells. The
+ * statement is done with.
+ */
+static int check_day_of(struct reading *r, const struct entry *e)
 {
+    struct query day = QUERY_ALL;
+    int64_t midnight = utc_midnight(e->end_time);
+    query_meet_range(&day, AXIS_END_TIME, (struct range){midnight, midnight + UTC_DAY});
+    db_done(&r->st);
+    return store_check(r->store, r->db, &day);
+}
+
+/* The call of that name if q, unless NULL, holds it. */
+static int find_by_name(struct reading *r, struct store *s, const struct query *q, const char *uuid,
+                        struct entry *ret)
+{
+    int rc = reading_begin(r, s, "SELECT " ENTRY_COLUMNS ", " IS_GOOD " FROM call", q,
+                           q ? " AND uuid = ?" : " WHERE uuid = ?");
+    if (rc < 0)
+        return rc;
     sqlite3_bind_text(r->st, r->next, uuid, -1, SQLITE_STATIC);
-    return entry_by(r, ret);
+    rc = entry_by(r, ret);
+    return rc == 0 ? check_day_of(r, ret) : rc;
 }
 
 int store_find(struct store *s, const struct query *q, const char *uuid, struct entry *ret,
@@ -99,22 +153,21 @@ int store_find(struct store *s, const struct query *q, const char *uuid, struct 
 {
     {
         CLEANUP_READING struct reading r;
-        int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call", q, " AND uuid = ?");
-        if (rc == 0)
-            rc = bind_uuid_and_find(&r, uuid, ret);
+        int rc = find_by_name(&r, s, q, uuid, ret);
         *matches = rc == 0;
         if (rc != -ENOENT)
             return rc;
     }
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call WHERE uuid = ?", NULL, "");
-    return rc < 0 ? rc : bind_uuid_and_find(&r, uuid, ret);
+    int rc = find_by_name(&r, s, NULL, uuid, ret);
+    return rc == -ENOENT ? reading_absent(&r, q) : rc;
 }
 
 int store_entry(struct store *s, int64_t id, struct entry *ret)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS " FROM call WHERE id = ?", NULL, "");
+    int rc = reading_begin(&r, s, "SELECT " ENTRY_COLUMNS ", " IS_GOOD " FROM call WHERE id = ?",
+                           NULL, "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, 1, id);
@@ -122,7 +175,7 @@ int store_entry(struct store *s, int64_t id, struct entry *ret)
 }
 
 #define SELECT_BODIES                                                                              \
-    "SELECT call.id, bytes, dict, size FROM call LEFT JOIN body ON body.id = call.id"
+    "SELECT call.id, bytes, dict, size, body_sum FROM call LEFT JOIN body ON body.id = call.id"
 
 /* Appends the body of a row of SELECT_BODIES. */
 static int read_body(struct reading *r, struct buf *out)
@@ -132,9 +185,11 @@ static int read_body(struct reading *r, struct buf *out)
     int rc = there ? store_open_body(r->store, r->st, 1, out) : buf_error(out);
     if (rc == -ENOMEM)
         return rc;
-    if (!there || rc < 0 || (int64_t)(out->len - before) != sqlite3_column_int64(r->st, 3))
-        return store_is_damaged(r->store, "a call without its bytes");
-    return 0;
+    struct slice bytes = {there ? out->p + before : NULL, out->len - before};
+    return there && rc == 0 && (int64_t)bytes.n == sqlite3_column_int64(r->st, 3) &&
+                   sum_of_bytes(bytes) == sqlite3_column_int64(r->st, 4)
+               ? 0
+               : store_is_damaged(r->store, "bytes of a call that are not as they were written");
 }
 
 int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size)
@@ -171,7 +226,7 @@ static int read_one(struct reading *r, int64_t *ret)
 }
 
 /* From the newest call backwards until one matches; without filters that is the first. */
-int store_newest(struct store *s, const struct query *q, int64_t *ret)
+static int newest_by_index(struct store *s, const struct query *q, int64_t *ret)
 {
     CLEANUP_READING struct reading r;
     struct query filters = *q;
@@ -186,6 +241,17 @@ int store_newest(struct store *s, const struct query *q, int64_t *ret)
     return read_one(&r, ret);
 }
 
+/* That the index has none proves nothing; the calls are then looked through. */
+int store_newest(struct store *s, const struct query *q, int64_t *ret)
+{
+    int rc = newest_by_index(s, q, ret);
+    if (rc != -ENOENT)
+        return rc;
+    CLEANUP_READING struct reading r;
+    rc = reading_begin_whole(&r, s, "SELECT max(+end_time) FROM call", q, "");
+    return rc < 0 ? rc : read_one(&r, ret);
+}
+
 int store_oldest(struct store *s, int64_t *ret)
 {
     CLEANUP_READING struct reading r;
@@ -196,7 +262,9 @@ int store_oldest(struct store *s, int64_t *ret)
 int store_next_day(struct store *s, int64_t after, int64_t *ret)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT min(day) FROM call WHERE day > ?", NULL, "");
+    int rc = reading_begin(
+        &r, s, "SELECT min(of) FROM part WHERE kind = " PART_CALLS " AND of > ? AND n > 0", NULL,
+        "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, 1, utc_day_number(after));
@@ -209,7 +277,11 @@ int store_next_day(struct store *s, int64_t after, int64_t *ret)
 int store_seen(struct store *s, int axis, int (*fn)(void *arg, const char *value), void *arg)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT value FROM seen WHERE axis = ? ORDER BY value", NULL, "");
+    int rc = reading_open(&r, s);
+    if (rc == 0)
+        rc = store_check_seen(s, r.db, axis);
+    if (rc == 0)
+        rc = reading_prepare(&r, "SELECT value FROM seen WHERE axis = ? ORDER BY value", NULL, "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int(r.st, 1, axis);
@@ -255,7 +327,7 @@ int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, st
 {
     CLEANUP_READING struct reading r;
     struct without_id w = {fn, arg};
-    int rc = reading_begin(&r, s, SELECT_BODIES, q, " ORDER BY end_time, uuid");
+    int rc = reading_begin_whole(&r, s, SELECT_BODIES, q, " ORDER BY end_time, uuid");
     return rc < 0 ? rc : each_body(&r, drop_id, &w);
 }
 

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "api/utc.h"
+#include "cache/schema.h"
 #include "cache/store_priv.h"
+#include "cache/sum.h"
 
 void store_rollback(struct store *s)
 {
+    s->nchanges = 0;
     if (!sqlite3_get_autocommit(s->writer->sql) && db_exec(s->writer, "ROLLBACK") < 0)
         return; /* SQLite has rolled back by itself already */
 }
@@ -23,6 +26,9 @@ int store_begin(struct store *s)
 
 int store_commit(struct store *s)
 {
+    int rc = store_write_parts(s);
+    if (rc < 0)
+        return rc;
     if (db_exec(s->writer, "COMMIT") < 0)
         return store_write_failed(s);
     store_write_succeeded(s);
@@ -34,13 +40,19 @@ static int step_done(struct store *s, sqlite3_stmt *st)
     return st && sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
-/* Looks for a call of that uuid: its id or 0, and whether its bytes are these. */
-static int find_held(struct store *s, const struct call *c, int64_t *ret_id, bool *ret_same)
+/* The row of a call that is to be put. */
+struct held {
+    int64_t id; /* 0: there is none */
+    int64_t day, sum;
+    bool same; /* its bytes are these */
+};
+
+static int find_held(struct store *s, const struct call *c, struct held *ret)
 {
     CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer,
-                "SELECT call.id, bytes, dict, size FROM call JOIN body USING(id) WHERE uuid = ?");
-    *ret_id = 0;
+        db_stmt(s->writer, "SELECT call.id, bytes, dict, size, day, sum"
+                           " FROM call JOIN body USING(id) WHERE uuid = ?");
+    *ret = (struct held){0};
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_text(st, 1, c->uuid, -1, SQLITE_STATIC);
@@ -49,52 +61,93 @@ static int find_held(struct store *s, const struct call *c, int64_t *ret_id, boo
         return 0;
     if (rc != SQLITE_ROW)
         return store_write_failed(s);
-    *ret_id = sqlite3_column_int64(st, 0);
-    *ret_same = false;
+    *ret = (struct held){.id = sqlite3_column_int64(st, 0),
+                         .day = sqlite3_column_int64(st, 4),
+                         .sum = sqlite3_column_int64(st, 5)};
     if ((size_t)sqlite3_column_int64(st, 3) != c->body.n)
         return 0;
     s->packed.len = 0;
     rc = store_open_body(s, st, 1, &s->packed);
-    *ret_same = rc == 0 && s->packed.len == c->body.n &&
+    ret->same = rc == 0 && s->packed.len == c->body.n &&
                 (!c->body.n || memcmp(s->packed.p, c->body.p, c->body.n) == 0);
     return rc == -ENOMEM ? rc : 0; /* a damaged body is amended */
 }
 
-static void bind_number(sqlite3_stmt *st, int i, int64_t v)
+/* Parameters as they are bound, and the sum of them. */
+struct binding {
+    sqlite3_stmt *st;
+    int next;
+    struct sum sum;
+};
+
+static void bind_number(struct binding *b, int64_t v)
 {
-    if (v == INT64_MIN)
-        sqlite3_bind_null(st, i);
-    else
-        sqlite3_bind_int64(st, i, v);
+    sum_add_number(&b->sum, v);
+    sqlite3_bind_int64(b->st, b->next++, v);
 }
 
-#define CALL_COLUMNS                                                                               \
-    "uuid, day, end_time, initiation_time, bill_duration, direction, hangup_cause, "               \
-    "hangup_source, stir, from_number, to_number, trunk, mtime, size"
-
-/* id 0 inserts; ret_id is the row's id. */
-static int write_call(struct store *s, const struct call *c, int64_t id, int64_t mtime,
-                      int64_t *ret_id)
+/* A parameter that is not bound is NULL. */
+static void bind_null(struct binding *b)
 {
-    CLEANUP_STMT sqlite3_stmt *st = db_stmt(
-        s->writer, id ? "UPDATE call SET (" CALL_COLUMNS
-                        ") = (?,?,?,?,?,?,?,?,?,?,?,?,?,?) WHERE id = ?"
-                      : "INSERT INTO call(" CALL_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-    int i = 1;
+    sum_add_null(&b->sum);
+    b->next++;
+}
+
+static void bind_text(struct binding *b, const char *text)
+{
+    sum_add_text(&b->sum, (struct slice){text, strlen(text)});
+    sqlite3_bind_text(b->st, b->next++, text, -1, SQLITE_STATIC);
+}
+
+static int64_t bind_call(struct binding *b, const struct call *c, int64_t mtime)
+{
+    bind_text(b, c->uuid);
+    bind_number(b, utc_day_number(c->num[AXIS_END_TIME]));
+    for (int a = 0; a < NUM_AXES; a++)
+        if (c->num[a] == INT64_MIN)
+            bind_null(b);
+        else
+            bind_number(b, c->num[a]);
+    for (int a = 0; a < TEXT_AXES; a++)
+        bind_text(b, c->text[a]);
+    bind_number(b, mtime);
+    bind_number(b, (int64_t)c->body.n);
+    bind_number(b, sum_of_bytes(c->body));
+    return sum_end(&b->sum);
+}
+
+/* What a call adds to its day. */
+static int64_t sum_of_call(int64_t id, int64_t sum)
+{
+    struct sum both = {0};
+    sum_add_number(&both, id);
+    sum_add_number(&both, sum);
+    return sum_end(&both);
+}
+
+/* Inserts where nothing is held; id becomes the row's. */
+static int write_call(struct store *s, const struct call *c, const struct held *held, int64_t mtime,
+                      int64_t *id)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, held->id ? "UPDATE call SET (" CALL_COLUMNS
+                                      ", sum) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) WHERE id = ?"
+                                    : "INSERT INTO call(" CALL_COLUMNS
+                                      ", sum) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    struct binding b = {.st = st, .next = 1};
     if (!st)
         return store_write_failed(s);
-    sqlite3_bind_text(st, i++, c->uuid, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, i++, utc_day_number(c->num[AXIS_END_TIME]));
-    for (int a = 0; a < NUM_AXES; a++)
-        bind_number(st, i++, c->num[a]);
-    for (int a = 0; a < TEXT_AXES; a++)
-        sqlite3_bind_text(st, i++, c->text[a], -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, i++, mtime);
-    sqlite3_bind_int64(st, i++, (int64_t)c->body.n);
-    if (id)
-        sqlite3_bind_int64(st, i++, id);
+    int64_t sum = bind_call(&b, c, mtime);
+    sqlite3_bind_int64(st, b.next++, sum);
+    if (held->id)
+        sqlite3_bind_int64(st, b.next, held->id);
     int rc = step_done(s, st);
-    *ret_id = id ? id : sqlite3_last_insert_rowid(s->writer->sql);
+    *id = held->id ? held->id : sqlite3_last_insert_rowid(s->writer->sql);
+    if (rc == 0 && held->id)
+        rc = store_change_part(s, CALLS_OF_DAY, held->day, -1, -sum_of_call(*id, held->sum));
+    if (rc == 0)
+        rc = store_change_part(s, CALLS_OF_DAY, utc_day_number(c->num[AXIS_END_TIME]), 1,
+                               sum_of_call(*id, sum));
     return rc;
 }
 
@@ -121,11 +174,15 @@ static int write_seen(struct store *s, int axis, const char *value)
 {
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT OR IGNORE INTO seen(axis, value) VALUES(?,?)");
+    struct binding b = {.st = st, .next = 2};
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_int(st, 1, axis);
-    sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
-    return step_done(s, st);
+    bind_text(&b, value);
+    int rc = step_done(s, st);
+    return rc == 0 && sqlite3_changes(s->writer->sql)
+               ? store_change_part(s, SEEN_OF_AXIS, axis, 1, sum_end(&b.sum))
+               : rc;
 }
 
 static int write_all_seen(struct store *s, const struct call *c)
@@ -147,19 +204,17 @@ static int write_all_seen(struct store *s, const struct call *c)
 int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret,
                    int64_t *ret_id)
 {
-    int64_t id;
-    bool same = false;
-    int rc = find_held(s, c, &id, &same);
+    struct held held;
+    int rc = find_held(s, c, &held);
     if (rc < 0)
         return rc;
-    *ret = !id ? PUT_NEW : same ? PUT_SAME : PUT_AMENDED;
-    if (!same)
-        rc = write_call(s, c, id, id ? now : c->num[AXIS_END_TIME], &id);
-    *ret_id = id;
-    if (same)
+    *ret = !held.id ? PUT_NEW : held.same ? PUT_SAME : PUT_AMENDED;
+    *ret_id = held.id;
+    if (held.same)
         return 0;
+    rc = write_call(s, c, &held, held.id ? now : c->num[AXIS_END_TIME], ret_id);
     if (rc == 0)
-        rc = write_body(s, c, id);
+        rc = write_body(s, c, *ret_id);
     return rc < 0 ? rc : write_all_seen(s, c);
 }
 
@@ -168,25 +223,56 @@ int store_put_span(struct store *s, struct span *span)
     char filters[QUERY_KEY_MAX];
     CLEANUP_STMT sqlite3_stmt *st =
         db_stmt(s->writer, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES(?,?,?,?)");
+    struct binding b = {.st = st, .next = 1};
     if (!st)
         return store_write_failed(s);
     query_filter_key(&span->q, filters);
-    sqlite3_bind_text(st, 1, filters, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 2, span->q.num[AXIS_END_TIME].lo);
-    sqlite3_bind_int64(st, 3, span->q.num[AXIS_END_TIME].hi);
-    sqlite3_bind_int64(st, 4, span->fetched_at);
+    bind_text(&b, filters);
+    bind_number(&b, span->q.num[AXIS_END_TIME].lo);
+    bind_number(&b, span->q.num[AXIS_END_TIME].hi);
+    bind_number(&b, span->fetched_at);
     int rc = step_done(s, st);
     span->id = sqlite3_last_insert_rowid(s->writer->sql);
-    return rc;
+    sum_add_number(&b.sum, span->id);
+    return rc < 0 ? rc : store_change_part(s, SPANS, 0, 1, sum_end(&b.sum));
 }
 
-int store_drop_span(struct store *s, int64_t id)
+/* The sum of a row that goes: 1, or 0 when there is none. */
+static int sum_of_old(struct store *s, sqlite3_stmt *st, int64_t *ret)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *ret = sqlite3_column_int64(st, 0);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_write_failed(s);
+}
+
+static int sum_of_span(struct store *s, int64_t id, int64_t *ret)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "SELECT " SPAN_SUM " FROM span WHERE id = ?");
+    if (!st)
+        return store_write_failed(s);
+    sqlite3_bind_int64(st, 1, id);
+    return sum_of_old(s, st, ret);
+}
+
+static int delete_span(struct store *s, int64_t id)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "DELETE FROM span WHERE id = ?");
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_int64(st, 1, id);
     return step_done(s, st);
+}
+
+int store_drop_span(struct store *s, int64_t id)
+{
+    int64_t sum = 0;
+    int rc = sum_of_span(s, id, &sum);
+    if (rc <= 0)
+        return rc;
+    rc = delete_span(s, id);
+    return rc < 0 ? rc : store_change_part(s, SPANS, 0, -1, -sum);
 }
 
 static int purge_from(struct store *s, const char *sql, int64_t day, int most)
@@ -204,10 +290,22 @@ static int purge_from(struct store *s, const char *sql, int64_t day, int most)
 int store_purge(struct store *s, int64_t before, int most, int *ret_dropped)
 {
     int64_t day = utc_day_number(before);
-    int rc = purge_from(s, "DELETE FROM body WHERE id IN " OLD_CALLS, day, most);
+    int rc = store_write_parts(s);
+    if (rc == 0)
+        rc = purge_from(s,
+                        "INSERT OR REPLACE INTO part "
+                        "SELECT kind, of, part.n - old.n, part.sum - old.sum FROM part JOIN"
+                        " (SELECT day, count(*) AS n, sum(checksum(id, sum)) AS sum"
+                        "  FROM call WHERE id IN " OLD_CALLS " GROUP BY day) AS old"
+                        " ON kind = " PART_CALLS " AND of = old.day",
+                        day, most);
+    if (rc == 0)
+        rc = purge_from(s, "DELETE FROM body WHERE id IN " OLD_CALLS, day, most);
     if (rc == 0)
         rc = purge_from(s, "DELETE FROM call WHERE id IN " OLD_CALLS, day, most);
     *ret_dropped = rc == 0 ? sqlite3_changes(s->writer->sql) : 0;
+    if (rc == 0 && *ret_dropped && db_exec(s->writer, WHOLE_ANEW) < 0)
+        rc = store_write_failed(s);
     return rc;
 }
 
@@ -272,15 +370,35 @@ int store_walked(struct store *s, const struct query *q, int64_t *ret_total,
     return 0;
 }
 
-int store_put_fact(struct store *s, const char *name, int64_t value)
+static int sum_of_fact(struct store *s, const char *name, int64_t *ret)
 {
     CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer, "INSERT OR REPLACE INTO fact(name, value) VALUES(?,?)");
+        db_stmt(s->writer, "SELECT " FACT_SUM " FROM fact WHERE name = ?");
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 2, value);
+    return sum_of_old(s, st, ret);
+}
+
+static int write_fact(struct store *s, const char *name, int64_t value, int64_t *ret_sum)
+{
+    CLEANUP_STMT sqlite3_stmt *st =
+        db_stmt(s->writer, "INSERT OR REPLACE INTO fact(name, value) VALUES(?,?)");
+    struct binding b = {.st = st, .next = 1};
+    if (!st)
+        return store_write_failed(s);
+    bind_text(&b, name);
+    bind_number(&b, value);
+    *ret_sum = sum_end(&b.sum);
     return step_done(s, st);
+}
+
+int store_put_fact(struct store *s, const char *name, int64_t value)
+{
+    int64_t old = 0, sum = 0;
+    int had = sum_of_fact(s, name, &old);
+    int rc = had < 0 ? had : write_fact(s, name, value, &sum);
+    return rc < 0 ? rc : store_change_part(s, FACTS, 0, !had, sum - old);
 }
 
 int store_fact(struct store *s, const char *name, int64_t *ret)

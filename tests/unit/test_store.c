@@ -14,6 +14,7 @@
 
 #include "api/utc.h"
 #include "tests/unit/gen_query.h"
+#include "tests/unit/unseal.h"
 
 #define NOON 1779796800 /* 2026-05-26 12:00:00 */
 #define CALLS_MAX 400
@@ -830,10 +831,11 @@ START_TEST(a_span_that_cannot_be_read_is_left_out)
     ck_assert_int_eq(store_put_span(store, &a), 0);
     commit();
     close_store();
-    sql(path, "INSERT INTO span(filters, lo, hi, fetched_at) VALUES('new_axis=5..6;', 0, 100, 1),"
-              " ('rubbish', 0, 100, 1), ('direction=1..;', 0, 100, 1),"
-              " ('', 0, -9223372036854775807, 1), ('', 0, 100, 9223372036854775807),"
-              " ('', 0, 9223372036854775807, -9223372036854775807)");
+    sql(path,
+        UNSEAL "INSERT INTO span(filters, lo, hi, fetched_at) VALUES('new_axis=5..6;', 0, 100, 1),"
+               " ('rubbish', 0, 100, 1), ('direction=1..;', 0, 100, 1),"
+               " ('', 0, -9223372036854775807, 1), ('', 0, 100, 9223372036854775807),"
+               " ('', 0, 9223372036854775807, -9223372036854775807)");
     open_store();
     ck_assert_uint_eq(spans()->n, 1);
     check_span(&spans()->v[0], &a);
@@ -846,7 +848,7 @@ START_TEST(the_id_of_a_call_that_is_gone_is_not_given_to_another)
     put_run(0, 3);
     int64_t last = find("u2").id;
     close_store();
-    sql(path, "DELETE FROM call; DELETE FROM body");
+    sql(path, UNSEAL "DELETE FROM call; DELETE FROM body");
     open_store();
     put_run(10, 1);
     ck_assert_int_gt(find("u10").id, last);
@@ -1011,7 +1013,7 @@ START_TEST(a_store_of_a_newer_cdrfs_is_refused)
     close_store();
     sql(path, "PRAGMA user_version = 1000");
     check_refused(-EPROTO, "newer");
-    sql(path, "PRAGMA user_version = 2");
+    sql(path, "PRAGMA user_version = 3");
     open_store();
     check_totals(1, 3);
 }

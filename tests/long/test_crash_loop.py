@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Hundreds of kills and copies of one store after another; tests/mount/crashes.py says what must hold."""
+
+import contextlib
+
+import pytest
+
+from crashes import Crashes
+
+
+@contextlib.contextmanager
+def crashing(*args, **options):
+    crashes = Crashes(*args, **options)
+    try:
+        yield crashes
+        crashes.finish()
+    finally:
+        crashes.end()
+        for what in sorted(crashes.figures):
+            print(f"{what:32} {crashes.figures[what]:7}")
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_two_hundred_kills(tmp_path, seed):
+    with crashing(tmp_path, seed=seed) as crashes:
+        for i in range(200):
+            if i % 40 == 39:
+                crashes.begin_anew()
+            crashes.round(.4)
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+def test_two_hundred_copies(tmp_path, seed):
+    """With days enough for several rounds of the WAL."""
+    with crashing(tmp_path, seed=seed, days=70, calls=150) as crashes:
+        while crashes.figures["copies checked"] < 200:
+            if crashes.figures["kills"] % 10 == 9:
+                crashes.begin_anew()
+            crashes.round(1.5, crashes.keep_copying)
+            crashes.check_copies(12)
