@@ -30,11 +30,11 @@ def test_two_hundred_kills(tmp_path, seed):
 
 
 @pytest.mark.parametrize("seed", [21, 22])
-def test_two_hundred_copies(tmp_path, seed):
-    """With days enough for several rounds of the WAL."""
-    with crashing(tmp_path, seed=seed, days=70, calls=150) as crashes:
-        while crashes.figures["copies checked"] < 200:
-            if crashes.figures["kills"] % 10 == 9:
+def test_a_hundred_copies(tmp_path, seed):
+    """With calls enough for several rounds of the WAL."""
+    with crashing(tmp_path, seed=seed, days=40, calls=200) as crashes:
+        while crashes.figures["copies checked"] < 100:
+            if crashes.figures["kills"] % 8 == 7:
                 crashes.begin_anew()
-            crashes.round(1.5, crashes.keep_copying)
-            crashes.check_copies(12)
+            crashes.round(2, crashes.keep_copying)
+            crashes.check_copies(10)

@@ -36,8 +36,8 @@ struct fate {
     atomic_bool met;
 };
 
-static struct fate asked; /* of SQLite */
-static struct fate system_asked;
+static struct fate asked;                        /* of SQLite */
+static struct fate system_asked, system_to_read; /* to write, and to read */
 
 static bool fails(struct fate *f)
 {
@@ -113,18 +113,39 @@ static ssize_t failing_pwrite(int fd, const void *p, size_t n, off_t at)
     return -1;
 }
 
-static void wrap_system(void)
+static ssize_t (*real_pread)(int fd, void *p, size_t n, off_t at);
+
+static ssize_t failing_pread(int fd, void *p, size_t n, off_t at)
+{
+    if (!fails(&system_to_read))
+        return real_pread(fd, p, n, at);
+    errno = EIO;
+    return -1;
+}
+
+/* The function of that name, in the place of which ours now is; NULL when it is not used. */
+static sqlite3_syscall_ptr replace(const char *name, sqlite3_syscall_ptr ours)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    static const char *const names[] = {"pwrite64", "pwrite"};
+    sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, name);
+    if (!real || real == ours)
+        return NULL;
+    vfs->xSetSystemCall(vfs, name, ours);
+    return real;
+}
+
+static void wrap_system(void)
+{
+    static const char *const names[][2] = {{"pwrite64", "pread64"}, {"pwrite", "pread"}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, names[i]);
-        if (!real || real == (sqlite3_syscall_ptr)failing_pwrite)
-            continue;
-        real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))real;
-        vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)failing_pwrite);
+        sqlite3_syscall_ptr w = replace(names[i][0], (sqlite3_syscall_ptr)failing_pwrite);
+        sqlite3_syscall_ptr r = replace(names[i][1], (sqlite3_syscall_ptr)failing_pread);
+        if (w)
+            real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))w;
+        if (r)
+            real_pread = (ssize_t(*)(int, void *, size_t, off_t))r;
     }
-    ck_assert(real_pwrite != NULL);
+    ck_assert(real_pwrite && real_pread);
 }
 
 /* --- the whole cache --- */
@@ -293,6 +314,27 @@ START_TEST(what_is_held_is_right_or_an_error_and_never_absent)
 }
 END_TEST
 
+/* Nothing that SQLite has kept stands in for what the disk does not give. */
+static void look_anew(int n, struct fate *f)
+{
+    disarm(f);
+    fx_close();
+    fx_open();
+    arm(f, n, atomic_load(&f->on));
+    look(n, f);
+}
+
+START_TEST(a_disk_that_cannot_give_a_page_is_an_error)
+{
+    struct query q = fx_day(1);
+    open_cache();
+    ck_assert_int_eq(fx_ask(&q), 0);
+    each_in_turn(&system_to_read, look_anew, _i);
+    look(0, &system_to_read);
+    fx_teardown();
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_told_once)
 {
     struct query q = fx_day(1);
@@ -381,6 +423,7 @@ int main(void)
         {a_window_is_read_whole_or_an_error_comes, 2},
         {a_system_that_cannot_write_is_told_with_what_to_do, 2 * (int)ARRAY_LEN(writes)},
         {what_is_held_is_right_or_an_error_and_never_absent, 2},
+        {a_disk_that_cannot_give_a_page_is_an_error, 2},
         ONCE(what_cannot_be_read_is_told_once),
         {a_store_opens_or_says_why_not, 2},
         {a_store_is_made_or_not_at_all, 2},
