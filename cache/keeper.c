@@ -15,6 +15,15 @@ void keeper_on_answer(void *arg, const struct failure *failure, struct page *pag
     cache_post(p->cache, p);
 }
 
+static void take_visit(struct cache *c)
+{
+    struct post *p = c->visit;
+    c->visit = NULL;
+    if (p)
+        keeper_take_visit(c, &p->want.q);
+    free(p);
+}
+
 void keeper_take(struct cache *c, struct post *p)
 {
     switch (p->kind) {
@@ -30,28 +39,12 @@ void keeper_take(struct cache *c, struct post *p)
     case POST_CALL:
         wants_take_call(c, p);
         break;
-    case POST_VISIT: /* what somebody waits for goes first */
-        p->next = c->visits;
-        c->visits = p;
+    case POST_VISIT: /* what its visitor waits for goes first */
+        take_visit(c);
+        c->visit = p;
         return;
     }
     free(p);
-}
-
-/* They were put in front of each other as they came. */
-static void take_visits(struct cache *c)
-{
-    struct post *p, *first = NULL;
-    while ((p = c->visits)) {
-        c->visits = p->next;
-        p->next = first;
-        first = p;
-    }
-    while ((p = first)) {
-        first = p->next;
-        keeper_take_visit(c, &p->want.q);
-        free(p);
-    }
 }
 
 #define PURGE_MOST 500     /* calls at once */
@@ -144,7 +137,7 @@ void keeper_settle(struct cache *c)
     note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)
         wants_attend(c, w, now_ms);
-    take_visits(c);
+    take_visit(c);
     DL_FOREACH_SAFE (c->fetches, f, fnext)
         fetch_go_on(c, f, now_ms);
 }

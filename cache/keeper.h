@@ -101,7 +101,7 @@ struct cache {
     struct waiting *waitings;
     struct memo memo; /* of what is not there, or too much, for a while */
     struct ahead ahead;
-    struct post *visits;            /* that came with this batch */
+    struct post *visit;             /* the last of this batch; NULL: none */
     struct memo windows;            /* in which calls were asked for one by one */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
     int64_t purge_ms;               /* when old calls are looked for again */

@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -396,6 +397,52 @@ START_TEST(what_the_host_does_not_filter_is_filtered_here)
 }
 END_TEST
 
+/* --- who goes through day after day --- */
+
+static sem_t busy, go_on;
+
+/* Keeps the cache's thread from taking further messages. */
+static void hold_thread(uint64_t id UNUSED, int err UNUSED, bool whole UNUSED, void *arg UNUSED)
+{
+    sem_post(&busy);
+    sem_wait(&go_on);
+}
+
+static void visit(int ago)
+{
+    struct query q = fx_day(ago);
+    cache_visit(fx.cache, &q);
+}
+
+START_TEST(who_goes_faster_than_the_cache_takes_note_costs_no_more)
+{
+    struct query known = fx_day(30), q = fx_day(13);
+    struct want w = {.id = UINT64_MAX, .q = known, .done = hold_thread};
+    sem_init(&busy, 0, 0);
+    sem_init(&go_on, 0, 0);
+    ck_assert_int_eq(fx_ask(&known), 0);
+    for (int ago = 20; ago >= 18; ago--) { /* with the last, days 17 to 14 are read ahead */
+        struct query day = fx_day(ago);
+        visit(ago);
+        ck_assert_int_eq(fx_ask(&day), 0);
+    }
+    fx_settle();
+    int before = fake_requests(fx.fake);
+    ck_assert_int_eq(cache_want(fx.cache, &w), 0);
+    sem_wait(&busy);
+    for (int ago = 17; ago >= 13; ago--)
+        visit(ago);
+    uint64_t id = fx_want(&q, 0);
+    sem_post(&go_on);
+    ck_assert(fx_wait(id).whole);
+    fx_settle();
+    /* Days 13 to 6, and what lies behind them. */
+    ck_assert_int_eq(fake_requests(fx.fake) - before, 2);
+    sem_destroy(&busy);
+    sem_destroy(&go_on);
+}
+END_TEST
+
 int main(void)
 {
     const struct unit_test tests[] = {
@@ -421,6 +468,7 @@ int main(void)
         ONCE(where_it_cannot_be_asked_for_it_is_absent_once_all_days_are_read),
         ONCE(a_refused_filter_is_left_out_and_the_question_put_again),
         ONCE(what_the_host_does_not_filter_is_filtered_here),
+        ONCE(who_goes_faster_than_the_cache_takes_note_costs_no_more),
     };
     return run_suite_with("cache_walk", tests, ARRAY_LEN(tests), fx_setup, fx_teardown);
 }
