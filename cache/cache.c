@@ -412,26 +412,9 @@ int cache_mark(struct cache *c, const struct query *q, struct mark *ret)
     return told(c, store_mark(c->store, q, ret));
 }
 
-/* To sum up a million calls takes a tenth of a second; df(1) and grep(1) ask often. */
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes)
 {
-    uint64_t changes = cache_changes(c);
-    int rc = 0;
-    pthread_mutex_lock(&c->cover_lock);
-    struct totals t = c->totals;
-    pthread_mutex_unlock(&c->cover_lock);
-    if (!t.known || t.changes != changes) {
-        t = (struct totals){.known = true, .changes = changes};
-        rc = told(c, store_totals(c->store, &t.calls, &t.bytes));
-    }
-    if (rc < 0)
-        return rc;
-    pthread_mutex_lock(&c->cover_lock);
-    c->totals = t;
-    pthread_mutex_unlock(&c->cover_lock);
-    *ret_calls = t.calls;
-    *ret_bytes = t.bytes;
-    return 0;
+    return told(c, store_totals(c->store, ret_calls, ret_bytes));
 }
 
 int cache_want(struct cache *c, const struct want *w)

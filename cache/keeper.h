@@ -67,13 +67,6 @@ struct post {
     struct page *page;
 };
 
-/* What all calls were when the cache had changed that often. */
-struct totals {
-    bool known;
-    uint64_t changes;
-    int64_t calls, bytes;
-};
-
 struct cache {
     struct store *store;
     struct source *source;
@@ -83,10 +76,9 @@ struct cache {
     pthread_t thread;
     bool started;
 
-    pthread_mutex_t cover_lock; /* guards cover, health and totals */
+    pthread_mutex_t cover_lock; /* guards cover and health */
     struct cover cover;
     struct cache_health health;
-    struct totals totals;
 
     pthread_mutex_t lock; /* guards posts and stop; signalled by wake */
     pthread_cond_t wake;

@@ -57,13 +57,14 @@ static const char *const steps[] = {
     "UPDATE call SET sum = " CALL_SUM ";"
     "CREATE TABLE part("
     " kind INTEGER, of INTEGER, n INTEGER NOT NULL, sum INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
     " PRIMARY KEY(kind, of)) WITHOUT ROWID;"
-    "INSERT INTO part SELECT " PART_CALLS ", day, count(*), sum(checksum(id, sum))"
+    "INSERT INTO part SELECT " PART_CALLS ", day, count(*), sum(checksum(id, sum)), sum(size)"
     " FROM call GROUP BY day;"
-    "INSERT INTO part SELECT " PART_SEEN ", axis, count(*), sum(checksum(value))"
+    "INSERT INTO part SELECT " PART_SEEN ", axis, count(*), sum(checksum(value)), 0"
     " FROM seen GROUP BY axis;"
-    "INSERT INTO part SELECT " PART_SPANS ", 0, count(*), ifnull(sum(" SPAN_SUM "), 0) FROM span;"
-    "INSERT INTO part SELECT " PART_FACTS ", 0, count(*), ifnull(sum(" FACT_SUM "), 0) FROM fact;"
+    "INSERT INTO part SELECT " PART_SPANS ", 0, count(*), ifnull(sum(" SPAN_SUM "), 0), 0 FROM span;"
+    "INSERT INTO part SELECT " PART_FACTS ", 0, count(*), ifnull(sum(" FACT_SUM "), 0), 0 FROM fact;"
     "CREATE TABLE whole(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL);"
     "INSERT INTO whole SELECT 1, sum(" PART_SUM ") FROM part;",
 };

@@ -18,11 +18,11 @@
 #define CALL_SUM "checksum(" CALL_COLUMNS ")"
 #define SPAN_SUM "checksum(filters, lo, hi, fetched_at, id)"
 #define FACT_SUM "checksum(name, value)"
-#define PART_SUM "checksum(kind, of, n, sum)"
+#define PART_SUM "checksum(kind, of, n, sum, bytes)"
 
 #define WHOLE_ANEW "UPDATE whole SET sum = (SELECT sum(" PART_SUM ") FROM part)"
 
-/* The kinds of parts; `of` is the day, or the axis, else 0. */
+/* The kinds of parts; `of` is the day, or the axis, else 0; `bytes` of calls, else 0. */
 #define PART_CALLS "0"
 #define PART_SEEN "1"
 #define PART_SPANS "2"

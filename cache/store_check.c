@@ -13,54 +13,69 @@
 
 /* --- keeping --- */
 
-static int read_part(struct store *s, const struct part_change *c, int64_t *n, int64_t *sum)
+/* What the part of that kind is now: 1, or 0 when there is none yet. */
+static int read_part(struct store *s, enum part_kind kind, int64_t of, struct part_change *ret)
 {
     CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer, "SELECT n, sum FROM part WHERE kind = ? AND of = ?");
+        db_stmt(s->writer, "SELECT n, sum, bytes FROM part WHERE kind = ? AND of = ?");
+    *ret = (struct part_change){.kind = kind, .of = of};
     if (!st)
         return store_write_failed(s);
-    sqlite3_bind_int(st, 1, (int)c->kind);
-    sqlite3_bind_int64(st, 2, c->of);
+    sqlite3_bind_int(st, 1, (int)kind);
+    sqlite3_bind_int64(st, 2, of);
     int rc = sqlite3_step(st);
-    *n = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-    *sum = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
+    if (rc == SQLITE_ROW) {
+        ret->n = sqlite3_column_int64(st, 0);
+        ret->sum = sqlite3_column_int64(st, 1);
+        ret->bytes = sqlite3_column_int64(st, 2);
+    }
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
-static int put_part(struct store *s, const struct part_change *c, int64_t n, int64_t sum)
+static int put_part(struct store *s, const struct part_change *p)
 {
-    CLEANUP_STMT sqlite3_stmt *st =
-        db_stmt(s->writer, "INSERT OR REPLACE INTO part(kind, of, n, sum) VALUES(?,?,?,?)");
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(
+        s->writer, "INSERT OR REPLACE INTO part(kind, of, n, sum, bytes) VALUES(?,?,?,?,?)");
     if (!st)
         return store_write_failed(s);
-    sqlite3_bind_int(st, 1, (int)c->kind);
-    sqlite3_bind_int64(st, 2, c->of);
-    sqlite3_bind_int64(st, 3, n);
-    sqlite3_bind_int64(st, 4, sum);
+    sqlite3_bind_int(st, 1, (int)p->kind);
+    sqlite3_bind_int64(st, 2, p->of);
+    sqlite3_bind_int64(st, 3, p->n);
+    sqlite3_bind_int64(st, 4, p->sum);
+    sqlite3_bind_int64(st, 5, p->bytes);
     return sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
 
-static int64_t sum_of_part(const struct part_change *c, int64_t n, int64_t sum)
+static int64_t sum_of_part(const struct part_change *p)
 {
     struct sum all = {0};
-    sum_add_number(&all, (int64_t)c->kind);
-    sum_add_number(&all, c->of);
-    sum_add_number(&all, n);
-    sum_add_number(&all, sum);
+    sum_add_number(&all, (int64_t)p->kind);
+    sum_add_number(&all, p->of);
+    sum_add_number(&all, p->n);
+    sum_add_number(&all, p->sum);
+    sum_add_number(&all, p->bytes);
     return sum_end(&all);
+}
+
+static void add_change(struct part_change *p, const struct part_change *c)
+{
+    p->n += c->n;
+    p->sum += c->sum;
+    p->bytes += c->bytes;
 }
 
 /* Adds to whole by how much the sum of the parts changes. */
 static int write_part(struct store *s, const struct part_change *c, int64_t *whole)
 {
-    int64_t n, sum;
-    int rc = read_part(s, c, &n, &sum);
+    struct part_change part;
+    int rc = read_part(s, c->kind, c->of, &part);
     if (rc < 0)
         return rc;
     if (rc > 0)
-        *whole -= sum_of_part(c, n, sum);
-    *whole += sum_of_part(c, n + c->n, sum + c->sum);
-    return put_part(s, c, n + c->n, sum + c->sum);
+        *whole -= sum_of_part(&part);
+    add_change(&part, c);
+    *whole += sum_of_part(&part);
+    return put_part(s, &part);
 }
 
 static int write_whole(struct store *s, int64_t more)
@@ -84,20 +99,19 @@ int store_write_parts(struct store *s)
     return rc;
 }
 
-int store_change_part(struct store *s, enum part_kind kind, int64_t of, int64_t n, int64_t sum)
+int store_change_part(struct store *s, struct part_change change)
 {
     int rc = 0;
     for (int i = 0; i < s->nchanges; i++) {
         struct part_change *c = &s->changes[i];
-        if (c->kind == kind && c->of == of) {
-            c->n += n;
-            c->sum += sum;
+        if (c->kind == change.kind && c->of == change.of) {
+            add_change(c, &change);
             return 0;
         }
     }
     if (s->nchanges == PART_CHANGES_MAX)
         rc = store_write_parts(s);
-    s->changes[s->nchanges++] = (struct part_change){kind, of, n, sum};
+    s->changes[s->nchanges++] = change;
     return rc;
 }
 

@@ -26,7 +26,7 @@ enum part_kind { CALLS_OF_DAY, SEEN_OF_AXIS, SPANS, FACTS }; /* as in schema.h *
 /* How a transaction changes a part. */
 struct part_change {
     enum part_kind kind;
-    int64_t of, n, sum;
+    int64_t of, n, sum, bytes;
 };
 
 #define PART_CHANGES_MAX 32 /* more are written before the commit */
@@ -70,9 +70,8 @@ int store_write_failed(struct store *s);
 /* What a reader found cannot be: -EIO. */
 int store_is_damaged(struct store *s, const char *what);
 
-/* n rows with that sum have come to a part, or gone from it; by the writer, in a transaction. */
-int store_change_part(struct store *s, enum part_kind kind, int64_t of, int64_t n,
-                      int64_t sum) MUST_CHECK;
+/* Rows have come to a part, or gone from it; by the writer, in a transaction. */
+int store_change_part(struct store *s, struct part_change change) MUST_CHECK;
 
 /* Writes what has changed; before a commit. */
 int store_write_parts(struct store *s) MUST_CHECK;

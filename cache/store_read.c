@@ -374,7 +374,9 @@ int store_mark(struct store *s, const struct query *q, struct mark *ret)
 int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes)
 {
     CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT count(*), ifnull(sum(size), 0) FROM call", NULL, "");
+    int rc = reading_begin(
+        &r, s, "SELECT ifnull(sum(n), 0), ifnull(sum(bytes), 0) FROM part WHERE kind = " PART_CALLS,
+        NULL, "");
     if (rc == 0)
         rc = read_one(&r, ret_calls);
     if (rc == 0)

@@ -43,7 +43,7 @@ static int step_done(struct store *s, sqlite3_stmt *st)
 /* The row of a call that is to be put. */
 struct held {
     int64_t id; /* 0: there is none */
-    int64_t day, sum;
+    int64_t day, sum, bytes;
     bool same; /* its bytes are these */
 };
 
@@ -63,8 +63,9 @@ static int find_held(struct store *s, const struct call *c, struct held *ret)
         return store_write_failed(s);
     *ret = (struct held){.id = sqlite3_column_int64(st, 0),
                          .day = sqlite3_column_int64(st, 4),
-                         .sum = sqlite3_column_int64(st, 5)};
-    if ((size_t)sqlite3_column_int64(st, 3) != c->body.n)
+                         .sum = sqlite3_column_int64(st, 5),
+                         .bytes = sqlite3_column_int64(st, 3)};
+    if (ret->bytes != (int64_t)c->body.n)
         return 0;
     s->packed.len = 0;
     rc = store_open_body(s, st, 1, &s->packed);
@@ -125,6 +126,17 @@ static int64_t sum_of_call(int64_t id, int64_t sum)
     return sum_end(&both);
 }
 
+static int change_day(struct store *s, int64_t day, int64_t n, int64_t sum, int64_t bytes)
+{
+    return store_change_part(s, (struct part_change){CALLS_OF_DAY, day, n, sum, bytes});
+}
+
+/* Of what has no bytes. */
+static int change_part(struct store *s, enum part_kind kind, int64_t of, int64_t n, int64_t sum)
+{
+    return store_change_part(s, (struct part_change){kind, of, n, sum, 0});
+}
+
 /* Inserts where nothing is held; id becomes the row's. */
 static int write_call(struct store *s, const struct call *c, const struct held *held, int64_t mtime,
                       int64_t *id)
@@ -144,10 +156,10 @@ static int write_call(struct store *s, const struct call *c, const struct held *
     int rc = step_done(s, st);
     *id = held->id ? held->id : sqlite3_last_insert_rowid(s->writer->sql);
     if (rc == 0 && held->id)
-        rc = store_change_part(s, CALLS_OF_DAY, held->day, -1, -sum_of_call(*id, held->sum));
+        rc = change_day(s, held->day, -1, -sum_of_call(*id, held->sum), -held->bytes);
     if (rc == 0)
-        rc = store_change_part(s, CALLS_OF_DAY, utc_day_number(c->num[AXIS_END_TIME]), 1,
-                               sum_of_call(*id, sum));
+        rc = change_day(s, utc_day_number(c->num[AXIS_END_TIME]), 1, sum_of_call(*id, sum),
+                        (int64_t)c->body.n);
     return rc;
 }
 
@@ -181,7 +193,7 @@ static int write_seen(struct store *s, int axis, const char *value)
     bind_text(&b, value);
     int rc = step_done(s, st);
     return rc == 0 && sqlite3_changes(s->writer->sql)
-               ? store_change_part(s, SEEN_OF_AXIS, axis, 1, sum_end(&b.sum))
+               ? change_part(s, SEEN_OF_AXIS, axis, 1, sum_end(&b.sum))
                : rc;
 }
 
@@ -234,7 +246,7 @@ int store_put_span(struct store *s, struct span *span)
     int rc = step_done(s, st);
     span->id = sqlite3_last_insert_rowid(s->writer->sql);
     sum_add_number(&b.sum, span->id);
-    return rc < 0 ? rc : store_change_part(s, SPANS, 0, 1, sum_end(&b.sum));
+    return rc < 0 ? rc : change_part(s, SPANS, 0, 1, sum_end(&b.sum));
 }
 
 /* The sum of a row that goes: 1, or 0 when there is none. */
@@ -272,7 +284,7 @@ int store_drop_span(struct store *s, int64_t id)
     if (rc <= 0)
         return rc;
     rc = delete_span(s, id);
-    return rc < 0 ? rc : store_change_part(s, SPANS, 0, -1, -sum);
+    return rc < 0 ? rc : change_part(s, SPANS, 0, -1, -sum);
 }
 
 static int purge_from(struct store *s, const char *sql, int64_t day, int most)
@@ -294,8 +306,10 @@ int store_purge(struct store *s, int64_t before, int most, int *ret_dropped)
     if (rc == 0)
         rc = purge_from(s,
                         "INSERT OR REPLACE INTO part "
-                        "SELECT kind, of, part.n - old.n, part.sum - old.sum FROM part JOIN"
-                        " (SELECT day, count(*) AS n, sum(checksum(id, sum)) AS sum"
+                        "SELECT kind, of, part.n - old.n, part.sum - old.sum,"
+                        " part.bytes - old.bytes FROM part JOIN"
+                        " (SELECT day, count(*) AS n, sum(checksum(id, sum)) AS sum,"
+                        "  sum(size) AS bytes"
                         "  FROM call WHERE id IN " OLD_CALLS " GROUP BY day) AS old"
                         " ON kind = " PART_CALLS " AND of = old.day",
                         day, most);
@@ -398,7 +412,7 @@ int store_put_fact(struct store *s, const char *name, int64_t value)
     int64_t old = 0, sum = 0;
     int had = sum_of_fact(s, name, &old);
     int rc = had < 0 ? had : write_fact(s, name, value, &sum);
-    return rc < 0 ? rc : store_change_part(s, FACTS, 0, !had, sum - old);
+    return rc < 0 ? rc : change_part(s, FACTS, 0, !had, sum - old);
 }
 
 int store_fact(struct store *s, const char *name, int64_t *ret)

@@ -14,7 +14,7 @@ struct node {
     uint64_t lookups;
     uint64_t children; /* nodes that name this one as their parent */
     struct node_info info;
-    struct mark mark; /* of its calls, when the kernel was last let keep its listing */
+    struct kept kept;
     UT_hash_handle by_id, by_key;
     char key[];
 };
@@ -119,15 +119,22 @@ int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret)
     return node ? 0 : -ENOENT;
 }
 
-bool nodes_same_mark(struct nodes *n, uint64_t id, const struct mark *mark)
+struct kept nodes_kept(struct nodes *n, uint64_t id)
 {
     pthread_mutex_lock(&n->lock);
     struct node *node = find(n, id);
-    bool same = node && memcmp(&node->mark, mark, sizeof(*mark)) == 0;
-    if (node)
-        node->mark = *mark;
+    struct kept kept = node ? node->kept : (struct kept){0};
     pthread_mutex_unlock(&n->lock);
-    return same;
+    return kept;
+}
+
+void nodes_keep(struct nodes *n, uint64_t id, const struct kept *kept)
+{
+    pthread_mutex_lock(&n->lock);
+    struct node *node = find(n, id);
+    if (node)
+        node->kept = *kept;
+    pthread_mutex_unlock(&n->lock);
 }
 
 bool nodes_is_view(struct nodes *n, uint64_t id)

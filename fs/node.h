@@ -31,8 +31,16 @@ int nodes_get(struct nodes *n, uint64_t id, struct node_info *ret) MUST_CHECK;
 /* True when that directory stands in a tree's root, so that no condition precedes it. */
 bool nodes_is_view(struct nodes *n, uint64_t id);
 
-/* True when that directory was last opened while its calls had this mark; remembers it. */
-bool nodes_same_mark(struct nodes *n, uint64_t id, const struct mark *mark);
+/* What a directory's calls were when it was last opened with leave to keep its listing. */
+struct kept {
+    bool ever;
+    uint64_t changes; /* cache_changes() then */
+    bool marked;      /* they were summed up, too */
+    struct mark mark;
+};
+
+struct kept nodes_kept(struct nodes *n, uint64_t id);
+void nodes_keep(struct nodes *n, uint64_t id, const struct kept *kept);
 
 /* The id of parent's child of that name, made if need be; counts one look-up. -ENOMEM. */
 int nodes_intern(struct nodes *n, uint64_t parent, const char *name, const struct dir *dir,

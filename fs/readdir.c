@@ -62,18 +62,32 @@ void dirhs_free(struct fs *fs)
         free_handle(fs, fs->dirhs);
 }
 
+/* Nothing at all has changed, or nothing of these calls, which to sum up costs some time. */
+static bool is_unchanged(struct fs *fs, const struct query *q, const struct kept *then,
+                         struct kept *now)
+{
+    *now = (struct kept){.ever = true, .changes = cache_changes(fs->cache)};
+    if (!then->ever)
+        return false;
+    if (then->changes == now->changes) {
+        *now = *then;
+        return true;
+    }
+    now->marked = cache_mark(fs->cache, q, &now->mark) == 0;
+    return then->marked && now->marked && memcmp(&then->mark, &now->mark, sizeof(now->mark)) == 0;
+}
+
 /* A window that is known may be listed from the kernel's memory: what it keeps from before, if no
- * call of it has come or changed since. An empty one's mark is that of a new node, and is not kept.
- */
+ * call of it has come or changed since. */
 static void let_keep(struct fs *fs, const struct dirh *h, struct fuse_file_info *fi)
 {
-    struct mark mark;
     const struct query *q = &h->info.dir.q;
-    if (h->info.dir.kind != DIR_WINDOW || !cache_known(fs->cache, q) ||
-        cache_mark(fs->cache, q, &mark) < 0)
+    if (h->info.dir.kind != DIR_WINDOW || !cache_known(fs->cache, q))
         return;
+    struct kept now, then = nodes_kept(fs->nodes, h->node);
     fi->cache_readdir = 1;
-    fi->keep_cache = nodes_same_mark(fs->nodes, h->node, &mark) && mark.calls;
+    fi->keep_cache = is_unchanged(fs, q, &then, &now);
+    nodes_keep(fs->nodes, h->node, &now);
 }
 
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
