@@ -63,10 +63,15 @@ static const char *const steps[] = {
     " FROM call GROUP BY day;"
     "INSERT INTO part SELECT " PART_SEEN ", axis, count(*), sum(checksum(value)), 0"
     " FROM seen GROUP BY axis;"
-    "INSERT INTO part SELECT " PART_SPANS ", 0, count(*), ifnull(sum(" SPAN_SUM "), 0), 0 FROM span;"
-    "INSERT INTO part SELECT " PART_FACTS ", 0, count(*), ifnull(sum(" FACT_SUM "), 0), 0 FROM fact;"
+    "INSERT INTO part SELECT " PART_SPANS ", 0, count(*), ifnull(sum(" SPAN_SUM
+    "), 0), 0 FROM span;"
+    "INSERT INTO part SELECT " PART_FACTS ", 0, count(*), ifnull(sum(" FACT_SUM
+    "), 0), 0 FROM fact;"
     "CREATE TABLE whole(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL);"
-    "INSERT INTO whole SELECT 1, sum(" PART_SUM ") FROM part;",
+    "INSERT INTO whole SELECT 1, sum(" PART_SUM ") FROM part;"
+    /* A day's calls of a number, or of the beginning of one. */
+    "CREATE INDEX call_from ON call(day, from_number);"
+    "CREATE INDEX call_to ON call(day, to_number);",
 };
 
 static int read_number(struct db *d, const char *sql, int64_t *ret)

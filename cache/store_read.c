@@ -100,12 +100,22 @@ static int read_entry(struct reading *r, struct entry *e)
     return 0;
 }
 
+#define NUMBER_LEN 7 /* from there on few calls of a day are of one number */
+
+/* Whether the calls of q are rather found by their number and then ordered, than in order and then
+ * looked at one by one. */
+static bool is_of_a_number(const struct query *q)
+{
+    return strlen(q->text[AXIS_FROM]) >= NUMBER_LEN || strlen(q->text[AXIS_TO]) >= NUMBER_LEN;
+}
+
 int store_list(struct store *s, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
 {
     CLEANUP_READING struct reading r;
     struct entry e;
     int rc = reading_begin_whole(&r, s, "SELECT " ENTRY_COLUMNS ", 1 FROM call", q,
-                                 " AND id > ? ORDER BY id");
+                                 is_of_a_number(q) ? " AND +id > ? ORDER BY id"
+                                                   : " AND id > ? ORDER BY id");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, r.next, after);
@@ -244,7 +254,7 @@ static int newest_by_index(struct store *s, const struct query *q, int64_t *ret)
 /* That the index has none proves nothing; the calls are then looked through. */
 int store_newest(struct store *s, const struct query *q, int64_t *ret)
 {
-    int rc = newest_by_index(s, q, ret);
+    int rc = is_of_a_number(q) ? -ENOENT : newest_by_index(s, q, ret);
     if (rc != -ENOENT)
         return rc;
     CLEANUP_READING struct reading r;
