@@ -285,6 +285,7 @@ void store_close(struct store *s)
         close(s->lock_fd);
     pthread_mutex_destroy(&s->lock);
     ivset_release(&s->checked);
+    ivset_release(&s->checked_names);
     free(s->path);
     free(s);
 }

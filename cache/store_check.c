@@ -133,22 +133,22 @@ int store_check_parts(struct store *s)
     return sqlite3_column_int(st, 0) ? 0 : -EUCLEAN;
 }
 
-/*
- * Of days [?1, ?2): calls there are, days that differ from their parts, calls the parts speak of.
- * An id that is found by its name makes sure of the index of names, too.
+/* Of days [?1, ?2): calls there are, days that differ from their parts, calls the parts speak of.
  */
-#define DAYS                                                                                       \
+#define DAYS(id)                                                                                   \
     "SELECT ifnull(sum(held.n), 0),"                                                               \
     " ifnull(sum(held.n IS NOT part.n OR held.sum IS NOT part.sum), 0),"                           \
     " (SELECT ifnull(sum(n), 0) FROM part WHERE kind = " PART_CALLS " AND of >= ?1 AND of < ?2) "  \
-    "FROM (SELECT day, count(*) AS n, sum(checksum("                                               \
-    "   (SELECT named.id FROM call AS named WHERE named.uuid = call.uuid), " CALL_SUM ")) AS sum"  \
+    "FROM (SELECT day, count(*) AS n, sum(checksum(" id ", " CALL_SUM ")) AS sum"                  \
     "  FROM call WHERE day >= ?1 AND day < ?2 GROUP BY day) AS held "                              \
     "LEFT JOIN part ON part.kind = " PART_CALLS " AND part.of = held.day"
 
-static int check_days(struct store *s, struct db *d, struct range days)
+/* An id that is found by its name makes sure of the index of names, too. */
+#define ID_BY_NAME "(SELECT named.id FROM call AS named WHERE named.uuid = call.uuid)"
+
+static int check_days(struct store *s, struct db *d, bool names, struct range days)
 {
-    CLEANUP_STMT sqlite3_stmt *st = db_stmt(d, DAYS);
+    CLEANUP_STMT sqlite3_stmt *st = db_stmt(d, names ? DAYS(ID_BY_NAME) : DAYS("id"));
     if (!st)
         return store_read_failed(s, d);
     sqlite3_bind_int64(st, 1, days.lo);
@@ -169,30 +169,42 @@ static struct range days_of(const struct query *q)
 }
 
 /* What of these days has not been looked at since the store was opened. */
-static void find_unchecked(struct store *s, struct range days, struct ivset *ret)
+static void find_unchecked(struct store *s, const struct ivset *checked, struct range days,
+                           struct ivset *ret)
 {
     ivset_add(ret, days);
     pthread_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->checked.n; i++)
-        ivset_cut(ret, s->checked.v[i]);
+    for (size_t i = 0; i < checked->n; i++)
+        ivset_cut(ret, checked->v[i]);
     pthread_mutex_unlock(&s->lock);
+}
+
+static int check(struct store *s, struct db *d, bool names, const struct query *q)
+{
+    CLEANUP_IVSET struct ivset unchecked = {0};
+    struct ivset *checked = names ? &s->checked_names : &s->checked;
+    if (q->none)
+        return 0;
+    find_unchecked(s, checked, days_of(q), &unchecked);
+    for (size_t i = 0; i < unchecked.n; i++) {
+        int rc = check_days(s, d, names, unchecked.v[i]);
+        if (rc < 0)
+            return rc;
+        pthread_mutex_lock(&s->lock);
+        ivset_add(checked, unchecked.v[i]);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return unchecked.failed ? -ENOMEM : 0;
 }
 
 int store_check(struct store *s, struct db *d, const struct query *q)
 {
-    CLEANUP_IVSET struct ivset unchecked = {0};
-    if (q->none)
-        return 0;
-    find_unchecked(s, days_of(q), &unchecked);
-    for (size_t i = 0; i < unchecked.n; i++) {
-        int rc = check_days(s, d, unchecked.v[i]);
-        if (rc < 0)
-            return rc;
-        pthread_mutex_lock(&s->lock);
-        ivset_add(&s->checked, unchecked.v[i]);
-        pthread_mutex_unlock(&s->lock);
-    }
-    return unchecked.failed ? -ENOMEM : 0;
+    return check(s, d, false, q);
+}
+
+int store_check_names(struct store *s, struct db *d, const struct query *q)
+{
+    return check(s, d, true, q);
 }
 
 int store_check_seen(struct store *s, struct db *d, int axis)

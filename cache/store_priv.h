@@ -49,7 +49,7 @@ struct store {
     pthread_mutex_t lock; /* guards the rest */
     struct db *readers;   /* connections nobody uses now */
     struct trouble reading, writing;
-    struct ivset checked; /* days, by store_check() */
+    struct ivset checked, checked_names; /* days, by store_check() and store_check_names() */
 };
 
 /* store_pack.c: reads the dictionaries there are. */
@@ -84,6 +84,9 @@ int store_check_parts(struct store *s) MUST_CHECK;
  * with no statement in use. Each day is looked at once. -EIO when not.
  */
 int store_check(struct store *s, struct db *d, const struct query *q) MUST_CHECK;
+
+/* The same, and whether they would all be found by their names. */
+int store_check_names(struct store *s, struct db *d, const struct query *q) MUST_CHECK;
 
 /* The same of the values seen of an axis, each time. */
 int store_check_seen(struct store *s, struct db *d, int axis) MUST_CHECK;

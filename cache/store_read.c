@@ -72,11 +72,11 @@ static int reading_begin_whole(struct reading *r, struct store *s, const char *s
     return rc == 0 ? reading_prepare(r, select, q, tail) : rc;
 }
 
-/* Nothing was found: -ENOENT if that is so. */
+/* Nothing was found by its name: -ENOENT if that is so. */
 static int reading_absent(struct reading *r, const struct query *q)
 {
     db_done(&r->st);
-    int rc = store_check(r->store, r->db, q);
+    int rc = store_check_names(r->store, r->db, q);
     return rc == 0 ? -ENOENT : rc;
 }
 
@@ -155,6 +155,8 @@ static int find_by_name(struct reading *r, struct store *s, const struct query *
         return rc;
     sqlite3_bind_text(r->st, r->next, uuid, -1, SQLITE_STATIC);
     rc = entry_by(r, ret);
+    if (rc == 0 && strcmp(ret->uuid, uuid) != 0)
+        return store_is_damaged(s, "an index that names another call");
     return rc == 0 ? check_day_of(r, ret) : rc;
 }
 
