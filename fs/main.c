@@ -63,8 +63,10 @@ static void say_ready(void *arg)
         dup2(null, fd);
     if (null > 2)
         close(null);
-    if (write(h->fd, "r", 1) == 1)
-        close(h->fd);
+    prctl(PR_SET_PDEATHSIG, 0);
+    if (write(h->fd, "r", 1) != 1) /* nobody waits any more: interrupted just now */
+        kill(getpid(), SIGTERM);
+    close(h->fd);
     h->fd = -1;
 }
 
@@ -97,6 +99,14 @@ static int keep_ca_file(void)
     return rc < 0 ? -errno : 0;
 }
 
+/* Until the mount can be used, whoever ends the first process (Ctrl-C, a terminal that is closed)
+ * means this one: SIGTERM ends it, also once libfuse handles it. */
+static int follow_caller(pid_t caller)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return getppid() == caller ? 0 : -EINTR;
+}
+
 /* In the second process: of what it was started with it keeps nothing but the standard three. */
 static int leave_caller(struct herald *h, int fd)
 {
@@ -121,7 +131,7 @@ static int go_to_background(struct herald *h, struct account *a)
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
-    pid_t child = fork();
+    pid_t caller = getpid(), child = fork();
     if (child < 0)
         return -errno;
     if (child > 0) {
@@ -130,7 +140,9 @@ static int go_to_background(struct herald *h, struct account *a)
         close(fds[1]);
         _exit(wait_for_ready(fds[0], child));
     }
-    return leave_caller(h, fds[1]);
+    int rc = follow_caller(caller);
+    close(fds[0]); /* or the write that nobody waits for would not fail */
+    return rc < 0 ? rc : leave_caller(h, fds[1]);
 }
 
 static int print_help(void)

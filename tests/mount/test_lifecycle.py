@@ -2,6 +2,7 @@
 """A mount begins, ends, and keeps its secrets."""
 
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -47,6 +48,27 @@ def test_a_signal_answers_all_who_wait(sim_of, mount_of, spawn, number):
     mount.send(number)
     assert mount.is_gone(GONE_S) and not mount.is_mounted()
     assert all(ended_in_an_error(process) for process in waiting)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_the_start_leaves_no_background_behind(sim_of, mount_of, number):
+    """Ctrl-C while the API does not answer: the process that would mount has another session."""
+    sim = sim_of({OLD: 5})
+    mount = mount_of(sim, start=False)
+    mount.path.mkdir()
+    sim.stall()
+    with subprocess.Popen([CDRFS, "-o", mount.options, mount.path], env=mount.env) as first:
+        sim.wait(in_flight=1)
+        with open(f"/proc/{first.pid}/task/{first.pid}/children", encoding="ascii") as f:
+            second = os.pidfd_open(int(f.read()))
+        first.send_signal(number)
+        assert first.wait(PATIENCE_S) == -number
+    assert select.select([second], [], [], GONE_S)[0], "the background process is still there"
+    os.close(second)
+    assert not mount.is_mounted()
+    sim.mend()
+    mount.start()
+    assert mount.ls(OLD) == sim.names(OLD)
 
 
 def test_a_signal_in_the_middle_of_a_walk(sim_of, mount_of, spawn):
