@@ -18,30 +18,32 @@ const struct option_def option_defs[] = {
     {"dialect", OPTION_CHOICE, AT(dialect), 0, 0, "latest", NULL, "latest|legacy",
      "which host's records and filters"},
     {"api_url", OPTION_URL, AT(api_url), 0, 0, NULL, "PLIVO_API_URL", "URL",
-     "up to and including the version; http: only to loopback"},
+     "the API's, with its version; http: only to loopback"},
     {"console_tz", OPTION_TEXT, AT(console_tz), 0, 0, "UTC", NULL, "ZONE",
-     "zone in which the legacy host filters initiation_time"},
+     "zone of the legacy host's initiation_time"},
     {"auth_token_file", OPTION_TEXT, AT(auth_token_file), 0, 0, NULL, NULL, "FILE",
      "holds the token; readable by its owner alone"},
     {"cache_dir", OPTION_TEXT, AT(cache_dir), 0, 0, NULL, NULL, "DIR",
-     "of the store; $XDG_CACHE_HOME/cdrfs"},
+     "the store's folder ($XDG_CACHE_HOME/cdrfs)"},
     {"ttl", OPTION_SECONDS, AT(ttl), 0, YEARS_100, "60", NULL, "SECONDS",
-     "how long a listing that may still grow is believed"},
+     "how long a listing that may grow is believed"},
     {"settle", OPTION_SECONDS, AT(settle), 0, YEARS_100, "48h", NULL, "SECONDS",
      "after which the past is final"},
     {"stale_if_error", OPTION_SECONDS, AT(stale_if_error), 0, YEARS_100, "1d", NULL, "SECONDS",
      "how old an answer may be while the API fails"},
     {"keep_days", OPTION_WHOLE, AT(keep_days), 90, 100000, NULL, NULL, "DAYS",
-     "drop calls from the store that ended longer ago (never)"},
+     "drop stored calls that ended longer ago (never)"},
     {"rate", OPTION_NUMBER, AT(rate), 0, 100000, "30", NULL, "NUMBER", "requests a second"},
     {"connections", OPTION_WHOLE, AT(connections), 1, 256, "8", NULL, "NUMBER",
      "requests under way at once"},
     {"deadline", OPTION_SECONDS, AT(deadline), 1, YEARS_100, "30", NULL, "SECONDS",
      "the longest a system call waits"},
     {"crawlers", OPTION_TEXT, AT(crawlers), 0, 0, CRAWLERS, NULL, "NAME[:NAME...]",
-     "programs that see only what is held (updatedb, baloo_file, ...)"},
-    {"uid", OPTION_WHOLE, AT(uid), 0, 4294967294.0, "-1", NULL, "ID", "owner of everything"},
-    {"gid", OPTION_WHOLE, AT(gid), 0, 4294967294.0, "-1", NULL, "ID", "group of everything"},
+     "programs that see only what is held (updatedb, ...)"},
+    {"uid", OPTION_WHOLE, AT(uid), 0, 4294967294.0, "-1", NULL, "ID",
+     "owner of everything (who mounts)"},
+    {"gid", OPTION_WHOLE, AT(gid), 0, 4294967294.0, "-1", NULL, "ID",
+     "group of everything (of who mounts)"},
     {"umask", OPTION_OCTAL, AT(umask), 0, 0777, "077", NULL, "OCTAL",
      "permissions taken from 0444 and 0555"},
     {"log_level", OPTION_CHOICE, AT(log_level), 0, 0, "warning", NULL, "error|warning|info|debug",
@@ -50,20 +52,32 @@ const struct option_def option_defs[] = {
 };
 const size_t option_defs_count = ARRAY_LEN(option_defs);
 
-/* Meant for the kernel, or for mount(8) and fstab; the latter are dropped. */
-static const char *const kernel_options[] = {"allow_other", "allow_root", "dev",    "nodev",
-                                             "suid",        "nosuid",     "exec",   "noexec",
-                                             "atime",       "noatime",    "dirsync"};
-static const char *const ignored_options[] = {"rw",    "defaults", "auto",    "noauto",
-                                              "user",  "nouser",   "_netdev", "nofail",
-                                              "users", "owner",    "group"};
+const struct foreign_def foreign_defs[] = {
+    {"allow_other", true}, {"allow_root", true}, {"dev", true},     {"nodev", true},
+    {"suid", true},        {"nosuid", true},     {"exec", true},    {"noexec", true},
+    {"atime", true},       {"noatime", true},    {"dirsync", true}, {"rw", false},
+    {"defaults", false},   {"auto", false},      {"noauto", false}, {"user", false},
+    {"nouser", false},     {"users", false},     {"owner", false},  {"group", false},
+    {"_netdev", false},    {"nofail", false},
+};
+const size_t foreign_defs_count = ARRAY_LEN(foreign_defs);
 
-static bool is_one_of(const char *s, const char *const *list, size_t n)
+const struct flag_def flag_defs[] = {
+    {"-f", NULL, AT(foreground), "stay in the foreground"},
+    {"-d", NULL, AT(debug), "and show requests"},
+    {"-s", NULL, AT(single), "one thread"},
+    {"-h", "--help", AT(help), "this help"},
+    {"-V", "--version", AT(version), "the version"},
+    {"-o", NULL, 0, "options, a,b=c...:"},
+};
+const size_t flag_defs_count = ARRAY_LEN(flag_defs);
+
+static const struct foreign_def *find_foreign(const char *name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(s, list[i]) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < foreign_defs_count; i++)
+        if (strcmp(foreign_defs[i].name, name) == 0)
+            return &foreign_defs[i];
+    return NULL;
 }
 
 static const struct option_def *find_def(const char *name)
@@ -103,10 +117,10 @@ static int take_option(struct options *o, char *text, char *error, size_t cap)
 {
     char *value = strchr(text, '=');
     char from[64];
-    if (is_one_of(text, kernel_options, ARRAY_LEN(kernel_options)))
-        return add_kernel_option(o, text);
-    if (!*text || is_one_of(text, ignored_options, ARRAY_LEN(ignored_options)) ||
-        strncmp(text, "x-", 2) == 0)
+    const struct foreign_def *foreign = find_foreign(text);
+    if (foreign)
+        return foreign->kernel ? add_kernel_option(o, text) : 0;
+    if (!*text || strncmp(text, "x-", 2) == 0)
         return 0;
     if (value)
         *value++ = '\0';
@@ -208,24 +222,24 @@ static int take_rest(struct options *o, char **args, int n, char *error, size_t 
     return rc;
 }
 
+static bool is_flag(const struct flag_def *d, const char *arg)
+{
+    return d->offset && (strcmp(arg, d->name) == 0 || (d->longer && strcmp(arg, d->longer) == 0));
+}
+
 static int take_flag(struct options *o, const char *arg, char *error, size_t cap)
 {
-    if (strcmp(arg, "-f") == 0)
-        o->foreground = true;
-    else if (strcmp(arg, "-d") == 0)
-        o->debug = o->foreground = true;
-    else if (strcmp(arg, "-s") == 0)
-        o->single = true;
-    else if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0)
-        o->help = true;
-    else if (strcmp(arg, "-V") == 0 || strcmp(arg, "--version") == 0)
-        o->version = true;
-    else { /* a value may hang on it, which may be a secret */
-        int n = arg[1] == '-' ? (int)strcspn(arg, "=") : 2;
-        snprintf(error, cap, "unknown option %.*s; see cdrfs --help", n < 64 ? n : 64, arg);
-        return -EINVAL;
+    for (size_t i = 0; i < flag_defs_count; i++) {
+        if (!is_flag(&flag_defs[i], arg))
+            continue;
+        *(bool *)((char *)o + flag_defs[i].offset) = true;
+        o->foreground |= o->debug;
+        return 0;
     }
-    return 0;
+    /* a value may hang on it, which may be a secret */
+    int n = arg[1] == '-' ? (int)strcspn(arg, "=") : 2;
+    snprintf(error, cap, "unknown option %.*s; see cdrfs --help", n < 64 ? n : 64, arg);
+    return -EINVAL;
 }
 
 /* Sorts one word of the command line; returns how many words that took, or an error. */
@@ -273,14 +287,22 @@ void options_release(struct options *o)
     memset(o, 0, sizeof(*o));
 }
 
+#define FLAGS_A_LINE 3
+
+static void put_flags(struct buf *out)
+{
+    for (size_t i = 0; i < flag_defs_count; i++) {
+        bool last = i % FLAGS_A_LINE == FLAGS_A_LINE - 1;
+        buf_printf(out, last ? "  %s  %s\n" : "  %s  %-22s", flag_defs[i].name, flag_defs[i].help);
+    }
+}
+
+/* A screen has 24 lines, one of them the prompt, of 80 columns. */
 void options_help(struct buf *out)
 {
-    buf_puts(out, "usage: cdrfs [options] [AUTH_ID] MOUNTPOINT\n\n"
-                  "Mounts the call detail records of a Plivo SIP trunking account.\n"
-                  "PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN name the account.\n\n"
-                  "  -f   stay in the foreground        -d   and show what the kernel asks\n"
-                  "  -s   one thread                    -o   options, separated by commas:\n"
-                  "  -h   this help                     -V   the version\n\n");
+    buf_puts(out, "usage: cdrfs [options] [AUTH_ID] MOUNTPOINT\n"
+                  "PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN name the account. cdrfs(1) has it all.\n");
+    put_flags(out);
     for (size_t i = 0; i < option_defs_count; i++) {
         const struct option_def *d = &option_defs[i];
         char left[64];
@@ -288,8 +310,8 @@ void options_help(struct buf *out)
             d->fallback && strcmp(d->fallback, "-1") != 0 && strlen(d->fallback) < DEFAULT_SHOWN;
         snprintf(left, sizeof(left), "%s%s%s", d->name, d->values ? "=" : "",
                  d->values ? d->values : "");
-        buf_printf(out, "  %-34s %s%s%s%s\n", left, d->help, shown ? " (" : "",
+        buf_printf(out, "  %-23s  %s%s%s%s\n", left, d->help, shown ? " (" : "",
                    shown ? d->fallback : "", shown ? ")" : "");
     }
-    buf_puts(out, "  allow_other, nodev, ...            as every FUSE filesystem\n");
+    buf_puts(out, "  allow_other, nodev, ...  as every FUSE filesystem\n");
 }

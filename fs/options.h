@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The command line, and the one table of options that parsing, defaults, ranges and --help come
- * from.
+ * from; the manual and the completions are compared with it (tests/mount/test_manuals.py).
  */
 #ifndef CDRFS_FS_OPTIONS_H
 #define CDRFS_FS_OPTIONS_H
@@ -34,6 +34,26 @@ struct option_def {
 
 extern const struct option_def option_defs[];
 extern const size_t option_defs_count;
+
+/* An option that is not ours, and takes no value. */
+struct foreign_def {
+    const char *name;
+    bool
+        kernel; /* handed on to the kernel's mount; else meant for mount(8) or fstab, and dropped */
+};
+
+extern const struct foreign_def foreign_defs[];
+extern const size_t foreign_defs_count;
+
+struct flag_def {
+    const char *name, *longer; /* longer: NULL: none */
+    size_t offset;             /* of a bool in struct options */
+    const char *help;
+};
+
+/* `-o`, which takes a list, stands last and has no member. */
+extern const struct flag_def flag_defs[];
+extern const size_t flag_defs_count;
 
 struct options {
     char *mountpoint; /* absolute */

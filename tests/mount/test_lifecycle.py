@@ -63,8 +63,11 @@ def test_what_ends_the_start_leaves_no_background_behind(sim_of, mount_of, numbe
             second = os.pidfd_open(int(f.read()))
         first.send_signal(number)
         assert first.wait(PATIENCE_S) == -number
-    assert select.select([second], [], [], GONE_S)[0], "the background process is still there"
+    gone = select.select([second], [], [], GONE_S)[0]
+    if not gone:
+        signal.pidfd_send_signal(second, signal.SIGKILL)
     os.close(second)
+    assert gone, "the background process is still there"
     assert not mount.is_mounted()
     sim.mend()
     mount.start()
