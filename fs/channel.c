@@ -49,15 +49,28 @@ int channel_mount(struct fuse_session *se, const char *mountpoint)
     return fuse_session_custom_io(se, &io, fuse_session_fd(se)) == 0 ? 0 : -EIO;
 }
 
-/* The type of what is mounted last on that path; false when nothing is. */
-static bool mounted_type(const char *path, char *type, size_t cap)
+struct mounted {
+    char type[32], account[64], user[16];
+};
+
+static void take_mount(const struct mntent *m, struct mounted *ret)
+{
+    const char *user = hasmntopt(m, "user_id");
+    user = user ? user + strlen("user_id=") : "?";
+    str_copy(ret->type, sizeof(ret->type), m->mnt_type, strlen(m->mnt_type));
+    str_copy(ret->account, sizeof(ret->account), m->mnt_fsname, strlen(m->mnt_fsname));
+    str_copy(ret->user, sizeof(ret->user), user, strcspn(user, ","));
+}
+
+/* What is mounted last on that path; false when nothing is. */
+static bool find_mounted(const char *path, struct mounted *ret)
 {
     FILE *f = setmntent("/proc/self/mounts", "re");
     struct mntent *m;
     bool found = false;
     while (f && (m = getmntent(f))) {
         if (strcmp(m->mnt_dir, path) == 0) {
-            str_copy(type, cap, m->mnt_type, strlen(m->mnt_type));
+            take_mount(m, ret);
             found = true;
         }
     }
@@ -83,25 +96,41 @@ static bool take_away(const char *path)
 
 #define DEAD_MOST 16 /* mounts upon each other */
 
-static bool is_ours(const char *path)
+static bool is_ours(const char *path, struct mounted *ret)
 {
-    char type[64];
-    return mounted_type(path, type, sizeof(type)) && strcmp(type, "fuse.cdrfs") == 0;
+    return find_mounted(path, ret) && strcmp(ret->type, "fuse.cdrfs") == 0;
 }
 
-/* Probed with statfs: the kernel answers stat of a dead mount's root from its cache. */
+/* The name that the kernel's table has. A slash at the end would have realpath() look inside, where
+ * only the mounter may. NULL: it cannot be told. */
+static char *name_of(const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    CLEANUP_FREE char *bare = strndup(path, n);
+    return bare ? realpath(bare, NULL) : NULL;
+}
+
+/* Probed with statfs: the kernel answers stat of a dead
+ * mount's root from its cache. */
 static int look_at_mounted(const char *path, char *error, size_t cap)
 {
+    CLEANUP_FREE char *full = name_of(path);
+    const char *name = full ? full : path;
+    struct mounted m = {0};
     struct statvfs st;
-    for (int i = 0; is_ours(path); i++) {
-        if (statvfs(path, &st) == 0 || errno != ENOTCONN) {
-            snprintf(error, cap, "%s: cdrfs is mounted there already; fusermount3 -u %s", path,
-                     path);
+    for (int i = 0; is_ours(name, &m); i++) {
+        if (statvfs(name, &st) == 0 || errno != ENOTCONN) {
+            snprintf(error, cap,
+                     "%s: cdrfs is mounted there already, account %s, by the user with uid %s; "
+                     "fusermount3 -u %s",
+                     name, m.account, m.user, name);
             return -EBUSY;
         }
-        if (i == DEAD_MOST || !take_away(path)) {
-            snprintf(error, cap, "%s: a dead mount is in the way; fusermount3 -u -z %s", path,
-                     path);
+        if (i == DEAD_MOST || !take_away(name)) {
+            snprintf(error, cap, "%s: a dead mount is in the way; fusermount3 -u -z %s", name,
+                     name);
             return -EBUSY;
         }
     }
@@ -129,18 +158,51 @@ static int look_at_device(char *error, size_t cap)
     return rc;
 }
 
-int channel_prepare(const char *mountpoint, char *error, size_t cap)
+/* Where libfuse looks: in the folder that it was built for, and as the shell does. */
+static bool is_found(const char *program)
+{
+    char path[4096];
+    const char *more = getenv("PATH");
+    CLEANUP_FREE char *list = NULL;
+    if (asprintf(&list, "/usr/bin:/bin:/usr/local/bin:%s", more ? more : "") < 0)
+        return false;
+    for (char *rest = list, *dir; (dir = strsep(&rest, ":"));) {
+        snprintf(path, sizeof(path), "%s/%s", *dir ? dir : ".", program);
+        if (access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Only root mounts without it. */
+static int look_at_helper(char *error, size_t cap)
+{
+    if (geteuid() == 0 || is_found("fusermount3"))
+        return 0;
+    snprintf(error, cap, "there is no fusermount3 that you can run; install the package fuse3");
+    return -ENOENT;
+}
+
+static int look_at_folder(const char *mountpoint, char *error, size_t cap)
 {
     struct stat st;
-    int rc = look_at_mounted(mountpoint, error, cap);
+    int rc = stat(mountpoint, &st) < 0 ? -errno : 0;
     if (rc < 0)
-        return rc;
-    if (stat(mountpoint, &st) < 0) {
-        rc = -errno;
-        snprintf(error, cap, "the mountpoint %s cannot be used: %s", mountpoint, strerror(-rc));
-    } else if (!S_ISDIR(st.st_mode)) {
+        snprintf(error, cap, "the mountpoint %s cannot be used: %s; %s", mountpoint, strerror(-rc),
+                 rc == -ENOENT ? "make it with mkdir" : "give another directory");
+    else if (!S_ISDIR(st.st_mode)) {
         rc = -ENOTDIR;
-        snprintf(error, cap, "the mountpoint %s is no directory", mountpoint);
+        snprintf(error, cap, "the mountpoint %s is no directory; give another", mountpoint);
     }
-    return rc < 0 ? rc : look_at_device(error, cap);
+    return rc;
+}
+
+int channel_prepare(const char *mountpoint, char *error, size_t cap)
+{
+    int rc = look_at_mounted(mountpoint, error, cap);
+    if (rc == 0)
+        rc = look_at_folder(mountpoint, error, cap);
+    if (rc == 0)
+        rc = look_at_device(error, cap);
+    return rc < 0 ? rc : look_at_helper(error, cap);
 }

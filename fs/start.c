@@ -199,7 +199,11 @@ static bool is_zone(const char *zone)
 static int set_console_zone(const char *zone, char *error)
 {
     if (!is_zone(zone)) {
-        snprintf(error, ERROR_MAX, "console_tz=%.64s is no zone of /usr/share/zoneinfo", zone);
+        snprintf(
+            error, ERROR_MAX,
+            "console_tz=%.64s is no zone of /usr/share/zoneinfo; give one such as Asia/Kolkata, "
+            "from the package tzdata",
+            zone);
         return -EINVAL;
     }
     if (setenv("TZ", zone, 1) < 0)
@@ -240,7 +244,8 @@ static int make_source(const struct options *o, const struct account *a, struct 
                                     .timeout_ms = o->deadline * 1000}};
     rc = plivo_create(&p, ret);
     if (rc < 0)
-        snprintf(error, ERROR_MAX, "the network thread cannot be started: %s", strerror(-rc));
+        snprintf(error, ERROR_MAX, "the network thread cannot be started: %s; see ulimit -u",
+                 strerror(-rc));
     return rc;
 }
 
@@ -251,7 +256,8 @@ static int make_shots(const struct options *o, char *store, struct fs *fs, char 
     fs->shots = shots_create(store, dialect_by_name(o->dialect)->id);
     if (fs->shots)
         return 0;
-    snprintf(error, ERROR_MAX, "no file for csv/ and ndjson/ can be made in %s: %s", store,
+    snprintf(error, ERROR_MAX,
+             "no file for csv/ and ndjson/ can be made in %s: %s; see cache_dir=", store,
              strerror(errno));
     return -EIO;
 }
@@ -324,6 +330,8 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
     fs->session = se;
     if (fuse_set_signal_handlers(se) == 0) {
         struct hup *hup = hup_create(fs);
+        if (!hup)
+            log_line(fs->log, LOG_LEVEL_ERROR, "cannot start: no thread for SIGHUP; see ulimit -u");
         if (hup && channel_mount(se, o->mountpoint) == 0) {
             log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
             ready(arg);
@@ -402,6 +410,8 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
         rc = -ENOMEM;
     if (rc == 0)
         served = serve(o, a, &fs, on_ready, &r);
+    if (rc < 0 && rc != -EACCES && !*error)
+        snprintf(error, sizeof(error), "cannot start: %s", strerror(-rc));
     if (*error)
         log_line(&log, LOG_LEVEL_ERROR, "%s", error);
     worker_destroy(fs.worker);

@@ -162,8 +162,9 @@ class Mount:
         self.flags = flags
         options = {"rate": 1000, "cache_dir": self.cache, "dialect": dialect, **options}
         self.options = ",".join(k if v is True else f"{k}={v}" for k, v in options.items())
-        self.env = clean_env(**{"PLIVO_AUTH_ID": sim.auth_id, "PLIVO_AUTH_TOKEN": sim.token,
-                                "PLIVO_API_URL": sim.api_url, **(env or {})})
+        self.account = {"PLIVO_AUTH_ID": sim.auth_id, "PLIVO_AUTH_TOKEN": sim.token,
+                        "PLIVO_API_URL": sim.api_url}
+        self.env = clean_env(**{**self.account, **(env or {})})
         self.pid = self.pidfd = self.process = self.watchdog = None
         self.stderr = b""
 

@@ -6,12 +6,13 @@ import os
 import re
 import select
 import socket
+import sqlite3
 import subprocess
 
 import pytest
 
 from harness import CDRFS, PATIENCE_S, clean_env, day
-from world import USER
+from world import USER, environment
 
 OLD = day(6)
 ACCOUNT = {"PLIVO_AUTH_ID": "MASIMULATOR000000000", "PLIVO_AUTH_TOKEN": "a-token"}
@@ -166,8 +167,9 @@ def test_too_many_arguments_are_refused(cdrfs, empty):
 
 
 @pytest.mark.parametrize("kind, words", [
-    ("absent", ["No such file"]), ("a file", ["no directory"]), ("below a file", ["Not a directory"]),
-    ("a dead link", ["No such file"]), ("absent\nin two lines", ["No such file"])])
+    ("absent", ["No such file", "mkdir"]), ("a file", ["no directory", "give another"]),
+    ("below a file", ["Not a directory", "give another"]), ("a dead link", ["No such file"]),
+    ("absent\nin two lines", ["No such file"])])
 def test_a_mountpoint_must_be_a_directory(cdrfs, tmp_path, kind, words):
     """And that is said before anybody is asked."""
     where = tmp_path / kind
@@ -339,6 +341,16 @@ def test_where_nothing_can_be_mounted_it_says_what_is_missing(sim_of, world, use
     assert not world.is_mounted(user) and sim.requests() == 0
 
 
+def test_without_fusermount3_a_user_is_told_what_to_install(sim_of, world):
+    """Before anybody is asked; root does without."""
+    sim = sim_of({OLD: 5})
+    world.out("sh", "-c", "touch /dev/none && mount --bind /dev/none /usr/bin/fusermount3")
+    refused(world.run(*world.line(), uid=USER, env=world.account(sim)), "fusermount3", "fuse3")
+    assert not world.is_mounted() and sim.requests() == 0
+    world.mount(sim, user=0)
+    world.out("umount", world.point(0))
+
+
 @pytest.mark.parametrize("option", ["allow_other", "allow_root"])
 def test_a_user_may_not_let_others_in_unasked(sim_of, world, option):
     sim = sim_of({OLD: 5})
@@ -355,6 +367,63 @@ def test_a_user_may_not_mount_on_what_is_not_his(sim_of, world):
     refused(world.run(*line, uid=USER, env=world.account(sim)), str(world.point(0)),
             by="fusermount3")
     assert not world.is_mounted(0)
+
+
+@pytest.mark.parametrize("name", ["mnt", "mnt/", "./mnt", "link"])
+def test_where_it_is_mounted_already_it_says_by_whom(sim_of, world, name):
+    """By whatever name, and whoever asks: not even the mounter's account is needed to be told."""
+    sim = sim_of({OLD: 5})
+    world.mount(sim)
+    world.out("ln", "-s", "mnt", world.home() / "link")
+    for user in (USER, 0):
+        line = [world.cdrfs, "-o", f"cache_dir={world.home(user)}/another", name]
+        done = world.run(*line, uid=user, cwd=world.home(), env=environment(**ACCOUNT))
+        refused(done, f"{world.point()}: cdrfs is mounted there already", sim.auth_id,
+                f"uid {USER}", f"fusermount3 -u {world.point()}")
+    assert len(world.out("ls", world.point() / f"by-date/{OLD}", uid=USER).split()) == 5
+
+
+def test_a_store_in_use_is_told_with_its_process(sim_of, world):
+    sim = sim_of({OLD: 5})
+    world.mount(sim, user=0)
+    world.out("mkdir", world.home(0) / "second")
+    line = [*world.line(user=0)[:-1], world.home(0) / "second"]
+    refused(world.run(*line, env=world.account(sim)), "in use by process",
+            str(world.holder(sim, 0)))
+
+
+@pytest.mark.parametrize("where", ["cache", "below/cache"])
+def test_a_folder_that_may_not_be_written_is_no_place_for_a_store(sim_of, world, where):
+    sim = sim_of({OLD: 5})
+    world.out("install", "-d", "-m", "500", "-o", str(USER), world.home() / "cache")
+    world.out("install", "-d", "-m", "755", world.home() / "below")
+    line = world.line(cache_dir=world.home() / where)
+    refused(world.run(*line, uid=USER, env=world.account(sim)), str(world.home() / where),
+            "cannot be made", "Permission denied", "cache_dir=")
+    assert not world.is_mounted()
+
+
+def test_a_store_of_a_newer_version_is_left_as_it_is(sim_of, mount_of, cdrfs):
+    sim = sim_of({OLD: 5})
+    mount = mount_of(sim)
+    mount.ls(OLD)
+    mount.unmount()
+    with contextlib.closing(sqlite3.connect(mount.store)) as store:
+        store.execute("PRAGMA user_version = 1000")
+    before = mount.store.read_bytes()
+    refused(cdrfs("-o", mount.options, mount.path, **mount.account), str(mount.store),
+            "newer cdrfs", "upgrade, or move it away")
+    assert mount.store.read_bytes() == before
+
+
+def test_refused_credentials_are_told_with_what_to_check(sim_of, mount_of, cdrfs):
+    sim = sim_of({OLD: 5})
+    mount = mount_of(sim, start=False)
+    mount.path.mkdir()
+    done = cdrfs("-o", mount.options, mount.path,
+                 **{**mount.account, "PLIVO_AUTH_TOKEN": "another-token"})
+    refused(done, "the API refuses these credentials", "401", "PLIVO_AUTH_TOKEN")
+    assert not mount.is_mounted() and sim.requests() == 1
 
 
 # --- the background ---
