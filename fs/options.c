@@ -18,7 +18,7 @@ const struct option_def option_defs[] = {
     {"dialect", OPTION_CHOICE, AT(dialect), 0, 0, "latest", NULL, "latest|legacy",
      "which host's records and filters"},
     {"api_url", OPTION_URL, AT(api_url), 0, 0, NULL, "PLIVO_API_URL", "URL",
-     "the API's, with its version; http: only to loopback"},
+     "the API's, with its version (that of dialect=)"},
     {"console_tz", OPTION_TEXT, AT(console_tz), 0, 0, "UTC", NULL, "ZONE",
      "zone of the legacy host's initiation_time"},
     {"auth_token_file", OPTION_TEXT, AT(auth_token_file), 0, 0, NULL, NULL, "FILE",
