@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples of docs/SEMANTICS.md: what stands behind `$` is run in a mount, and prints what stands below
+"""docs/ARCHITECTURE.md names every thread and lock. The examples of docs/SEMANTICS.md: what stands behind `$` is run in a mount, and prints what stands below
 it, for so many requests as it says. They run one after the other, each with what those before it left."""
 
 import re
@@ -76,3 +76,37 @@ def test_each_example_prints_and_costs_what_the_document_says(account):
         assert run(mount, line) == printed, line
         sim.wait(idle=1)
         assert cost in (None, sim.requests() - before), line
+
+
+# --- docs/ARCHITECTURE.md ---
+
+
+def sources():
+    for part in ("api", "cache", "fs"):
+        for path in sorted((ROOT / part).glob("*.[ch]")):
+            yield f"{part}/{path.name}", path.read_text(encoding="utf-8")
+
+
+def architecture(title):
+    text = (ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8")
+    return re.search(rf"^## {title}\n(.*?)^## ", text, re.M | re.S)[1]
+
+
+def test_every_lock_of_the_source_is_in_the_architecture():
+    found = [(name, lock) for name, text in sources()
+             for lock in re.findall(r"^ +pthread_mutex_t (\w+);", text, re.M)]
+    told = re.findall(r"^\| [\w ]+ \| (\S+) `(\w+)` \|", architecture("Locks"), re.M)
+    assert sorted(told) == sorted(found) and len(found) > 10
+
+
+def test_every_thread_of_the_source_is_in_the_architecture():
+    found = [name for name, text in sources() for _ in re.findall(r"\bpthread_create\(", text)]
+    told = re.findall(r"^\| \w+ \| (\S+/\S+) \|", architecture("Threads"), re.M)
+    assert sorted(told) == sorted(found) and len(found) == 5
+
+
+def test_every_file_that_the_architecture_names_is_there():
+    text = (ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8")
+    there = {name.split("/")[1] for name, _ in sources()}
+    named = {name for name in re.findall(r"`(\w+\.[ch])`", text)}
+    assert named <= there and len(named) > 20, named - there
