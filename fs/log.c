@@ -3,7 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
@@ -36,6 +39,25 @@ static void make_harmless(char *line)
     }
 }
 
+/* Whether systemd says that standard error is what it reads into its journal. */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+/* The journal knows who writes, and takes the priority from the beginning of a line. */
+static void say(int priority, const char *line)
+{
+    if (is_journal())
+        fprintf(stderr, "<%d>%s\n", priority, line);
+    else
+        fprintf(stderr, "cdrfs: %s\n", line);
+}
+
 void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
 {
     char line[1024];
@@ -50,5 +72,5 @@ void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
     if (atomic_load(&l->background))
         syslog(priorities[level], "%s", line);
     else
-        fprintf(stderr, "cdrfs: %s\n", line);
+        say(priorities[level], line);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The log: standard error while in the foreground, syslog (journal) once in the background. Any
- * thread. A message is one line, whatever is in it, and the token is masked.
+ * The log: standard error while in the foreground (with priorities where that is systemd's
+ * journal), syslog once in the background. Any thread. A message is one line, whatever is in it,
+ * and the token is masked.
  */
 #ifndef CDRFS_FS_LOG_H
 #define CDRFS_FS_LOG_H

@@ -18,6 +18,7 @@
 #include "fs/fs.h"
 #include "fs/handlers.h"
 #include "fs/hup.h"
+#include "fs/notify.h"
 #include "fs/park.h"
 #include "fs/push.h"
 #include "fs/shot.h"
@@ -375,6 +376,10 @@ static void on_ready(void *arg)
     struct ready_then_background *r = arg;
     atomic_store(&r->log->background, !r->foreground); /* standard error is about to go */
     r->ready(r->arg);
+    int rc = r->foreground ? notify_ready() : 0;
+    if (rc < 0)
+        log_line(r->log, LOG_LEVEL_WARNING, "systemd cannot be told that this is ready: %s",
+                 strerror(-rc));
 }
 
 int start_and_serve(const struct options *o, struct account *a, void (*ready)(void *arg), void *arg)
