@@ -17,10 +17,12 @@
 
 #include "cdrfs_version.h"
 #include "fs/log.h"
+#include "fs/mount_args.h"
 #include "fs/start.h"
 
 #define CA_FILE "SSL_CERT_FILE" /* the variable that start.c reads */
 #define HERALD_FD 3
+#define SYSTEM_STORES "/var/lib" /* what fstab mounts is kept in its cdrfs/ */
 
 /* What went wrong before anything was started. */
 static int complain(const char *error, int rc)
@@ -176,14 +178,28 @@ static int run(const struct options *o)
     return status;
 }
 
+/* What mount(8) starts is known by the name of its link. Where the calls are kept must not depend
+ * on whether a shell or the boot mounts. */
+static void be_cdrfs(void)
+{
+    prctl(PR_SET_NAME, "cdrfs");
+    if (getuid() == 0)
+        setenv("XDG_CACHE_HOME", SYSTEM_STORES, 1);
+}
+
 int main(int argc, char **argv)
 {
-    char error[512];
-    struct options o;
+    char error[512] = "";
+    struct options o = {0};
+    struct mount_args m;
     signal(SIGCHLD, SIG_DFL); /* where it is ignored no child can be waited for */
     if (!open_standard_fds())
         return complain("/dev/null cannot be opened", 0);
-    int status, rc = options_parse(argc, argv, &o, error, sizeof(error));
+    int status, rc = mount_args_take(argc, argv, &m, error, sizeof(error));
+    if (rc == 0 && m.helper)
+        be_cdrfs();
+    if (rc == 0)
+        rc = options_parse(m.argc, m.argv, &o, error, sizeof(error));
     if (rc < 0) {
         status = complain(error, rc);
     } else if (o.help) {
@@ -191,8 +207,9 @@ int main(int argc, char **argv)
     } else if (o.version) {
         status = printf("cdrfs %s\n", CDRFS_VERSION) < 0;
     } else {
-        status = run(&o);
+        status = m.fake ? 0 : run(&o);
     }
     options_release(&o);
+    mount_args_release(&m);
     return status;
 }
