@@ -16,7 +16,7 @@ void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret);
 void attr_of_shot(const struct fs *fs, const struct shot_info *s, struct stat *ret);
 
 /* A directory, or a control file; a window has the mtime of its newest call held, else its own
- * beginning, every other that of the store's creation. */
+ * beginning, which is always its ctime; every other has that of the store's creation. */
 void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct stat *ret);
 
 #endif
