@@ -14,8 +14,10 @@
 
 void entry_of_call(const struct fs *fs, const struct entry *e, struct fuse_entry_param *ret)
 {
-    *ret = (struct fuse_entry_param){
-        .ino = NODE_CALL | (uint64_t)e->id, .attr_timeout = KEEP_CALL, .entry_timeout = KEEP_CALL};
+    *ret = (struct fuse_entry_param){.ino = NODE_CALL | (uint64_t)e->id,
+                                     .generation = fs->generation,
+                                     .attr_timeout = KEEP_CALL,
+                                     .entry_timeout = KEEP_CALL};
     attr_of_call(fs, e, &ret->attr);
 }
 
@@ -23,7 +25,8 @@ int entry_of_dir(struct fs *fs, uint64_t parent, const char *name, const struct 
                  struct fuse_entry_param *ret)
 {
     struct node_info info;
-    *ret = (struct fuse_entry_param){.attr_timeout = KEEP_DIR, .entry_timeout = KEEP_DIR};
+    *ret = (struct fuse_entry_param){
+        .generation = fs->generation, .attr_timeout = KEEP_DIR, .entry_timeout = KEEP_DIR};
     int rc = nodes_intern(fs->nodes, parent, name, d, &ret->ino);
     if (rc == 0)
         rc = nodes_get(fs->nodes, ret->ino, &info);
@@ -70,7 +73,8 @@ struct rendering {
 static void reply_shot(fuse_req_t req, int rc, const struct shot_info *info)
 {
     struct fs *fs = fs_of(req);
-    struct fuse_entry_param e = {.attr_timeout = KEEP_CALL}; /* a snapshot stays as it is */
+    struct fuse_entry_param e = {.generation = fs->generation,
+                                 .attr_timeout = KEEP_CALL}; /* a snapshot stays as it is */
     if (rc < 0) {
         fuse_reply_err(req, -rc);
         return;

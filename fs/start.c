@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -382,6 +383,15 @@ static void on_ready(void *arg)
                  strerror(-rc));
 }
 
+/* Not that of the mount before: its node ids meant something else. */
+static uint32_t new_generation(void)
+{
+    uint32_t n = 0;
+    if (getrandom(&n, sizeof(n), GRND_NONBLOCK) != sizeof(n))
+        n = (uint32_t)time(NULL);
+    return n;
+}
+
 int start_and_serve(const struct options *o, struct account *a, void (*ready)(void *arg), void *arg)
 {
     struct log log = {.level = o->debug ? LOG_LEVEL_DEBUG : level_of(o->log_level)};
@@ -394,6 +404,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .uid = o->uid < 0 ? getuid() : (uid_t)o->uid,
                     .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
                     .umask = (mode_t)o->umask,
+                    .generation = new_generation(),
                     .crawlers = o->crawlers,
                     .nodes = nodes_create(),
                     .park = park_create(),
