@@ -10,6 +10,13 @@
 
 #define CALL_NLINK 8 /* the views that list every call */
 
+/*
+ * What a caller is told of an inode number: with inode32 one of 32 bits, for programs without
+ * large-file support. Two calls may then have the same, so that none has more than one link: it
+ * would be taken for another.
+ */
+uint64_t inode_shown(const struct fs *fs, uint64_t ino);
+
 void attr_of_call(const struct fs *fs, const struct entry *e, struct stat *ret);
 
 /* A rendered file. */

@@ -36,6 +36,7 @@ struct fs {
     uid_t uid;
     gid_t gid;
     mode_t umask;         /* bits taken from 0444 and 0555 */
+    bool inode32;         /* inode numbers of 32 bits */
     uint32_t generation;  /* of this mount's node ids: another's handles are not ours */
     const char *crawlers; /* programs that see only what is held (crawlers.h) */
 };

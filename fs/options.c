@@ -46,6 +46,8 @@ const struct option_def option_defs[] = {
      "group of everything (of who mounts)"},
     {"umask", OPTION_OCTAL, AT(umask), 0, 0777, "077", NULL, "OCTAL",
      "permissions taken from 0444 and 0555"},
+    {"inode32", OPTION_FLAG, AT(inode32), 0, 0, NULL, NULL, NULL,
+     "inode numbers of 32 bits, for old programs"},
     {"log_level", OPTION_CHOICE, AT(log_level), 0, 0, "warning", NULL, "error|warning|info|debug",
      "what is logged"},
     {"ro", OPTION_FLAG, AT(ro), 0, 0, NULL, NULL, NULL, "read-only, as everything is"},

@@ -66,7 +66,7 @@ struct options {
     double rate;
     int64_t connections;
     int64_t uid, gid, umask; /* uid and gid: -1 is the mounter's */
-    bool ro;
+    bool ro, inode32;
     uint64_t given; /* bits, by place in option_defs, of those on the command line */
 };
 

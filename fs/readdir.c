@@ -142,10 +142,10 @@ static bool put_dots(struct filling *f, off_t off)
     struct fuse_entry_param e = {.attr = {.st_mode = S_IFDIR}};
     if (nodes_get(f->fs->nodes, here->parent, &above) < 0)
         above.ino = here->ino;
-    e.attr.st_ino = here->ino;
+    e.attr.st_ino = inode_shown(f->fs, here->ino);
     if (off < 1 && !put(f, ".", &e, 1))
         return false;
-    e.attr.st_ino = above.ino;
+    e.attr.st_ino = inode_shown(f->fs, above.ino);
     return off >= DOTS || put(f, "..", &e, DOTS);
 }
 
@@ -168,7 +168,7 @@ static bool put_call(void *arg, const struct entry *e)
 static bool put_file(struct filling *f, const char *name, off_t next)
 {
     struct fuse_entry_param e = {.attr = {.st_mode = S_IFREG}};
-    e.attr.st_ino = inode_of_dir(f->dirh->info.ino, name);
+    e.attr.st_ino = inode_shown(f->fs, inode_of_dir(f->dirh->info.ino, name));
     return put(f, name, &e, next);
 }
 

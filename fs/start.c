@@ -404,6 +404,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .uid = o->uid < 0 ? getuid() : (uid_t)o->uid,
                     .gid = o->gid < 0 ? getgid() : (gid_t)o->gid,
                     .umask = (mode_t)o->umask,
+                    .inode32 = o->inode32,
                     .generation = new_generation(),
                     .crawlers = o->crawlers,
                     .nodes = nodes_create(),

@@ -75,7 +75,8 @@ START_TEST(without_options_everything_has_its_default)
     ck_assert_ptr_null(o.api_url);
     ck_assert_ptr_null(o.cache_dir);
     ck_assert_ptr_null(o.auth_token_file);
-    ck_assert(!o.foreground && !o.debug && !o.single && !o.help && !o.version && !o.ro);
+    ck_assert(!o.foreground && !o.debug && !o.single && !o.help && !o.version && !o.ro &&
+              !o.inode32);
     ck_assert_str_eq(o.dialect, "latest");
     ck_assert_str_eq(o.console_tz, "UTC");
     ck_assert_int_eq(o.ttl, 60);
