@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "fs/control.h"
 #include "fs/handlers.h"
 #include "fs/push.h"
+#include "fs/worker.h"
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -187,15 +189,48 @@ static void on_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
     fuse_reply_err(req, EROFS);
 }
 
+/* A file of which the kernel has pages that somebody has changed. */
+struct spoilt {
+    struct fs *fs;
+    fuse_ino_t node;
+};
+
+static void drop_pages(void *arg, bool stopping)
+{
+    struct spoilt *s = arg;
+    if (!stopping) {
+        push_pause(s->fs->push);
+        fuse_lowlevel_notify_inval_inode(s->fs->session, s->node, 0, 0);
+        push_resume(s->fs->push);
+    }
+    free(s);
+}
+
+/* A page changed through a mapping is shown to everybody, and goes on being shown when it cannot be
+ * written back: the kernel has to be told to read it anew, when this request is over. */
+static void restore(struct fs *fs, fuse_ino_t node)
+{
+    struct spoilt *s = malloc(sizeof(*s));
+    if (!s)
+        return;
+    *s = (struct spoilt){fs, node};
+    if (worker_run(fs->worker, drop_pages, s) < 0)
+        free(s);
+}
+
 static void on_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
                      struct fuse_file_info *fi)
 {
-    (void)off, (void)fi;
-    int rc = is_writable(req, node) ? control_write(fs_of(req), buf, size) : -EROFS;
+    (void)off;
+    struct fs *fs = fs_of(req);
+    int rc = is_writable(req, node) ? control_write(fs, buf, size) : -EROFS;
+    bool mapped = fi->writepage;
     if (rc < 0)
         fuse_reply_err(req, -rc);
     else
         fuse_reply_write(req, size);
+    if (rc < 0 && mapped)
+        restore(fs, node);
 }
 
 const struct fuse_lowlevel_ops fs_ops = {

@@ -3,8 +3,10 @@
 those that load a table."""
 
 import csv
+import mmap
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -111,6 +113,36 @@ def test_who_opens_to_write_and_only_reads_is_served(table):
     path, header, _ = table
     with open(path, "r+", encoding="utf-8", newline="") as f:
         assert f.readline() == ",".join(header) + "\n"
+
+
+def soon_reads(path, expected):
+    """Whether it reads so once the kernel has been told, which is no event to anybody else."""
+    end = time.monotonic() + PATIENCE_S
+    while path.read_bytes() != expected:
+        if time.monotonic() > end:
+            return False
+        os.sched_yield()
+    return True
+
+
+@pytest.mark.parametrize("end", ["flush", "close"])
+@pytest.mark.parametrize("kind", ["call", "csv"])
+def test_what_was_changed_through_a_mapping_is_not_kept(table, kind, end):
+    """The kernel takes it, and is refused when it writes it back."""
+    path = table[0]
+    if kind == "call":
+        day_of = path.parents[2] / "by-date" / OLD
+        path = day_of / sorted(os.listdir(day_of))[0]
+    before = path.read_bytes()
+    with open(path, "r+b", buffering=0) as f:
+        changed = mmap.mmap(f.fileno(), 0)
+        changed[:3] = b"XXX"
+        assert f.read(3) == b"XXX"
+        if end == "flush":
+            with pytest.raises(OSError, match="Read-only file system"):
+                changed.flush()
+        changed.close()
+    assert soon_reads(path, before)
 
 
 # --- tables ---
