@@ -7,7 +7,8 @@
 #include <string.h>
 #include <uthash.h>
 
-#define KEY_MAX 300 /* a parent's id and a name of at most 255 bytes */
+#define PLACES 0x3ffffffu /* years to 5041, with months, days and hours */
+#define KEY_MAX 300       /* a parent's id and a name of at most 255 bytes */
 
 struct node {
     uint64_t id;
@@ -42,6 +43,15 @@ uint64_t inode_of_call(const char *uuid)
 uint64_t inode_of_dir(uint64_t parent_ino, const char *name)
 {
     return hash_bytes(parent_ino * 0x9e3779b97f4a7c15u + 1, name);
+}
+
+/* The last bits are the date. A name is YYYY-MM, with -DD and THH behind it or not. */
+uint64_t inode_of_date(uint64_t parent_ino, const char *name)
+{
+    unsigned year = 0, month = 0, date = 0, hour = 0;
+    int n = sscanf(name, "%u-%u-%uT%u", &year, &month, &date, &hour);
+    uint64_t place = ((year * 13 + month) * 32 + date) * 32 + (n == 4 ? hour + 1 : 0);
+    return (inode_of_dir(parent_ino, "") & ~(uint64_t)PLACES) | (place & PLACES);
 }
 
 static void make_key(uint64_t parent, const char *name, char out[KEY_MAX])
@@ -153,7 +163,9 @@ int nodes_intern(struct nodes *n, uint64_t parent, const char *name, const struc
     HASH_FIND(by_key, n->by_key, key, strlen(key), node);
     struct node *up = node ? NULL : find(n, parent);
     if (up) {
-        struct node_info info = {*dir, parent, inode_of_dir(up->info.ino, name)};
+        uint64_t ino = dir->kind == DIR_WINDOW ? inode_of_date(up->info.ino, name)
+                                               : inode_of_dir(up->info.ino, name);
+        struct node_info info = {*dir, parent, ino};
         node = add(n, key, &info);
     }
     if (node) {

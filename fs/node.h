@@ -52,8 +52,11 @@ void nodes_forget(struct nodes *n, uint64_t id, uint64_t lookups);
 /* How many directories there are; for tests and status. */
 size_t nodes_count(struct nodes *n);
 
-/* st_ino of a directory, from its parent's and its name; of a call, from its uuid alone. */
+/* st_ino of a directory, from its parent's and its name; of a call, from its uuid alone. Those of
+ * the dates of one directory are in the order of time: cp and borg go by inode numbers, and who
+ * goes from date to date has the next ones read ahead. */
 uint64_t inode_of_dir(uint64_t parent_ino, const char *name);
+uint64_t inode_of_date(uint64_t parent_ino, const char *name);
 uint64_t inode_of_call(const char *uuid);
 
 #endif

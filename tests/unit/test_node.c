@@ -220,7 +220,22 @@ START_TEST(the_inode_is_what_the_parent_and_the_name_make_it)
 {
     uint64_t view = intern(NODE_ROOT, "by-date"), day = intern(view, "2026-05-26");
     ck_assert_uint_eq(info_of(view).ino, inode_of_dir(info_of(NODE_ROOT).ino, "by-date"));
-    ck_assert_uint_eq(info_of(day).ino, inode_of_dir(info_of(view).ino, "2026-05-26"));
+    ck_assert_uint_eq(info_of(day).ino, inode_of_date(info_of(view).ino, "2026-05-26"));
+}
+END_TEST
+
+START_TEST(the_inodes_of_dates_are_in_the_order_of_time)
+{
+    const char *dates[] = {"1970-01-01", "1999-12-31",    "2025-12",       "2025-12-31",
+                           "2026-01",    "2026-05-25",    "2026-05-25T00", "2026-05-25T23",
+                           "2026-05-26", "2026-05-26T00", "2026-06",       "5000-12-31T23"};
+    uint64_t parents[] = {3, inode_of_dir(1, "by-date"), UINT64_MAX >> 1};
+    for (size_t p = 0; p < ARRAY_LEN(parents); p++)
+        for (size_t i = 1; i < ARRAY_LEN(dates); i++)
+            ck_assert_uint_lt(inode_of_date(parents[p], dates[i - 1]),
+                              inode_of_date(parents[p], dates[i]));
+    ck_assert_uint_ne(inode_of_date(3, "2026-05-26"), inode_of_date(4, "2026-05-26"));
+    ck_assert_uint_le(inode_of_date(UINT64_MAX >> 1, "5000-12-31T23"), UINT64_MAX >> 1);
 }
 END_TEST
 
@@ -311,6 +326,7 @@ int main(void)
         ONCE(everything_interned_and_forgotten_leaves_the_root),
         ONCE(the_inode_of_a_directory_is_a_function_of_its_path),
         ONCE(the_inode_is_what_the_parent_and_the_name_make_it),
+        ONCE(the_inodes_of_dates_are_in_the_order_of_time),
         ONCE(the_inode_of_a_call_is_for_ever),
         ONCE(inodes_of_calls_are_positive_and_differ),
         ONCE(a_view_stands_in_a_trees_root),
