@@ -70,7 +70,7 @@ const struct flag_def flag_defs[] = {
     {"-s", NULL, AT(single), "one thread"},
     {"-h", "--help", AT(help), "this help"},
     {"-V", "--version", AT(version), "the version"},
-    {"-o", NULL, 0, "options, a,b=c...:"},
+    {"-o", NULL, 0, "any FUSE has, and:"},
 };
 const size_t flag_defs_count = ARRAY_LEN(flag_defs);
 
@@ -315,5 +315,4 @@ void options_help(struct buf *out)
         buf_printf(out, "  %-23s  %s%s%s%s\n", left, d->help, shown ? " (" : "",
                    shown ? d->fallback : "", shown ? ")" : "");
     }
-    buf_puts(out, "  allow_other, nodev, ...  as every FUSE filesystem\n");
 }
