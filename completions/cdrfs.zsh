@@ -19,6 +19,7 @@ _cdrfs_options() {
         'uid[owner of everything]:uid:' \
         'gid[group of everything]:gid:' \
         'umask[permissions taken]:octal:' \
+        'inode32[inode numbers of 32 bits]' \
         'log_level[what is logged]:level:(error warning info debug)' \
         'ro[read-only]' \
         allow_other allow_root dev nodev suid nosuid exec noexec atime noatime dirsync \

@@ -174,6 +174,7 @@ def words(cell):
 def table():
     """{operation: {column: outcome}}, read from the manual."""
     text = (ROOT / "docs/SEMANTICS.md").read_text(encoding="utf-8").split(SECTION)[1]
+    text = text.partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]]
             for line in text.split("\n") if line.startswith("|")]
     ret = {}
