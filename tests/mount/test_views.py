@@ -3,10 +3,11 @@
 
 import os
 import stat
+import subprocess
 
 import pytest
 
-from harness import day, epoch
+from harness import PATIENCE_S, day, epoch
 from lab import RunningSim, filters, find
 from queries import rows_of, seen
 
@@ -302,3 +303,17 @@ def test_statfs_counts_calls_wherever_it_is_asked(small, mount_of):
     for path in (".", "by-from", "csv/by-date", f"by-date/{rows[0].end[:10]}/{rows[0].name}"):
         st = os.statvfs(mount / path)
         assert (st.f_files, st.f_bfree, st.f_bavail, st.f_ffree) == (len(rows), 0, 0, 0)
+
+
+def test_rsync_links_what_several_views_have(sim_of, mount_of, tmp_path):
+    """With -H a copy of two views has the bytes once; without it, twice."""
+    sim, name = sim_of({day(6): 45}), day(6)
+    mount = mount_of(sim)
+    sources = [f"{mount.path}/./by-date/{name}"]
+    sources += [f"{mount.path}/./by-direction/{way}/{name}" for way in ("inbound", "outbound")]
+    for flags, inodes in (("-aHR", 45), ("-aR", 90)):
+        copy = tmp_path / flags
+        subprocess.run(["rsync", flags, *sources, f"{copy}/"], check=True, timeout=PATIENCE_S)
+        files = list(copy.rglob("*.json"))
+        assert len(files) == 90 and len({path.stat().st_ino for path in files}) == inodes
+        assert sorted(p.name for p in (copy / "by-date" / name).iterdir()) == sim.names(name)
