@@ -28,6 +28,7 @@ def fill(sim, mount_of, how="unmount"):
     sim.mend()
     getattr(mount, how)()
     mount.detach()
+    sim.clock(now=f"{day(0)} 12:10:00")  # behind what was read of today, however slow that was
     return mount.cache
 
 
