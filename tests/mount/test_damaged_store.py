@@ -39,6 +39,13 @@ def _store(made, tmp_path):
     return pathlib.Path(shutil.copy(made[1], folder))
 
 
+def leaves(store, table):
+    """The numbers, from 1, of the pages that hold a table's rows."""
+    with sqlite3.connect(store) as db:
+        return [page for page, in db.execute(
+            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,))]
+
+
 def account(sim):
     return {"PLIVO_AUTH_ID": sim.auth_id, "PLIVO_AUTH_TOKEN": sim.token, "PLIVO_API_URL": sim.api_url}
 
@@ -120,10 +127,10 @@ def test_an_empty_file_becomes_a_store(made, mount_of, store):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_damage_in_the_middle_is_an_error_where_it_is(made, mount_of, store, seed):
-    """A page of noise, and twenty flipped bits elsewhere; without and with the API."""
+    """A page of calls that is noise, and twenty flipped bits elsewhere; without and with the API."""
     sim, rng = made[0], random.Random(seed)
     pages = store.stat().st_size // PAGE
-    spoil(store, rng.randint(pages // 4, pages - 1) * PAGE, rng.randbytes(PAGE))
+    spoil(store, (rng.choice(leaves(store, "call")) - 1) * PAGE, rng.randbytes(PAGE))
     for _ in range(20):
         at = rng.randint(pages // 4 * PAGE, pages * PAGE - 1)
         with open(store, "rb") as f:
