@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "fs/attr.h"
+#include "fs/crawlers.h"
 #include "fs/handlers.h"
 #include "fs/listing.h"
 #include "fs/park.h"
@@ -25,6 +26,7 @@ struct dirh {
     struct listing listing;
     atomic_bool whole; /* all of it was held at some moment since the last rewind; or, of dates,
                           that was tried */
+    bool ready;        /* opendir has waited for all of it */
     uint64_t since;    /* from cache_since(), at the last rewind */
     struct dirh *prev, *next;
 };
@@ -90,22 +92,85 @@ static void let_keep(struct fs *fs, const struct dirh *h, struct fuse_file_info 
     nodes_keep(fs->nodes, h->node, &now);
 }
 
+static void reply_opendir(fuse_req_t req, struct dirh *h)
+{
+    struct fs *fs = fs_of(req);
+    struct fuse_file_info fi = {.fh = (uint64_t)(uintptr_t)h};
+    let_keep(fs, h, &fi);
+    add_handle(fs, h);
+    if (fuse_reply_open(req, &fi) < 0)
+        free_handle(fs, h);
+}
+
+static void resume_opendir(struct fs *fs, struct parked *p, int err, bool whole)
+{
+    fuse_req_t req = p->req;
+    struct dirh *h = p->dirh;
+    p->seen = cache_tick(fs->cache);
+    if (!err && !whole) {
+        park_wait(fs, p);
+        return;
+    }
+    park_end(fs, p);
+    h->ready = true;
+    if (!err) {
+        reply_opendir(req, h);
+        return;
+    }
+    free(h);
+    fuse_reply_err(req, -err);
+}
+
+/*
+ * Programs that serve files to others, and take an error of readdir for the end of a directory:
+ * they are told of it by opendir, which waits until all is held.
+ */
+#define HEEDLESS "smbd*:sftp-server*:sshd*"
+
+static bool must_wait(const struct fs *fs, fuse_req_t req, const struct dirh *h)
+{
+    const struct dir *d = &h->info.dir;
+    return d->kind == DIR_WINDOW && !cache_known(fs->cache, &d->q) &&
+           !cache_beyond(fs->cache, &d->q) && crawlers_match(HEEDLESS, fuse_req_ctx(req)->pid) &&
+           !is_from_crawler(req);
+}
+
+static void open_when_whole(fuse_req_t req, struct dirh *h)
+{
+    struct fs *fs = fs_of(req);
+    struct query q = h->info.dir.q;
+    struct parked model = {.req = req,
+                           .q = q,
+                           .since = cache_since(fs->cache),
+                           .seen = cache_tick(fs->cache),
+                           .resume = resume_opendir,
+                           .dirh = h};
+    struct parked *p = park_new(fs, &model);
+    if (p) {
+        park_wait(fs, p);
+    } else {
+        free(h);
+        fuse_reply_err(req, ENOMEM);
+    }
+    cache_visit(fs->cache, &q);
+}
+
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     struct fs *fs = fs_of(req);
     struct dirh *h = calloc(1, sizeof(*h));
     int rc = h ? nodes_get(fs->nodes, node, &h->info) : -ENOMEM;
+    (void)fi;
     if (rc < 0) {
         free(h);
         fuse_reply_err(req, rc == -ENOENT ? ESTALE : -rc);
         return;
     }
     h->node = node;
-    let_keep(fs, h, fi);
-    fi->fh = (uint64_t)(uintptr_t)h;
-    add_handle(fs, h);
-    if (fuse_reply_open(req, fi) < 0)
-        free_handle(fs, h);
+    if (must_wait(fs, req, h))
+        open_when_whole(req, h);
+    else
+        reply_opendir(req, h);
 }
 
 static struct dirh *dirh_of(const struct fuse_file_info *fi)
@@ -299,7 +364,8 @@ static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct di
     if (h->info.dir.kind != DIR_WINDOW)
         model.most = FEW_CALLS;
     if (off == 0) {
-        h->whole = false;
+        h->whole = h->ready;
+        h->ready = false;
         h->since = cache_since(fs->cache);
     }
     model.since = h->since;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The mount served to others by Samba and by sshfs, each with servers of its own on loopback. Neither
-server passes on an error of readdir (docs/SEMANTICS.md, "With other programs"); a file that cannot be
-had is an error to both."""
+server passes on an error of readdir, so opendir has it (docs/SEMANTICS.md, "With other programs")."""
 
+import os
 import pathlib
 import socket
 import subprocess
@@ -137,6 +137,16 @@ def test_a_csv_that_cannot_be_had_is_an_error_to_samba(sim_of, mount_of, samba_o
     assert "NT_STATUS" in samba.client(f"get csv/by-date/{OLD}.csv /dev/null", status=1)
 
 
+def test_a_date_that_cannot_be_had_is_an_error_to_samba(sim_of, mount_of, samba_of):
+    """smbd itself takes an error in the middle of a directory for its end."""
+    sim = sim_of(DAYS)
+    samba = samba_of(mount_of(sim))
+    sim.refuse(500, skip=2, match="end_time")
+    assert "NT_STATUS" in samba.client(f"ls by-date/{OLD}/*", status=1)
+    sim.mend()
+    assert samba.names(f"by-date/{OLD}") == sim.names(OLD)
+
+
 # --- sshfs ---
 
 
@@ -177,3 +187,12 @@ def test_a_csv_that_cannot_be_had_is_an_error_to_sshfs(sshfs):
     sim, _, there = sshfs
     sim.refuse(500)
     assert error_of((there / f"csv/by-date/{OLD}.csv").read_bytes) in ("EPERM", "EIO")
+
+
+def test_a_date_that_cannot_be_had_is_an_error_to_sshfs(sshfs):
+    """sftp-server itself takes an error in the middle of a directory for its end."""
+    sim, _, there = sshfs
+    sim.refuse(500, skip=2, match="end_time")
+    assert error_of(os.listdir, there / f"by-date/{OLD}") in ("EPERM", "EIO")
+    sim.mend()
+    assert sorted(os.listdir(there / f"by-date/{OLD}")) == sim.names(OLD)
