@@ -67,7 +67,7 @@ def test_a_full_disk_is_told_once_with_what_to_do(small):
     disk.make_room()
     assert mount.ls(NEW) == sim.names(NEW)
     disk.leave_room(0)
-    sim.calls(60, f"{day(9)} 10:00:00", step_s=1)
+    sim.calls(2000, f"{day(9)} 10:00:00", step_s=1)  # more than the WAL may have room for
     assert error_of(os.listdir, mount.day(day(9))) == "EIO"
     assert len(log_lines(mount, FULL)) == 2
 
