@@ -21,6 +21,18 @@
 #define PROGRESS_BYTES_S 100L /* fewer than that are none */
 #define POLL_MOST_MS 60000
 #define REFUSED_RETRY_MS 1000
+#define RECENT 8 /* answers that count for the latency of late */
+
+const int http_latency_ms[HTTP_LATENCIES - 1] = {10, 50, 100, 250, 500, 1000, 2500, 5000, 10000};
+
+/* Written by the network thread, read by any. */
+struct counters {
+    atomic_uint_least64_t sent, retries, failed, unsent, bytes;
+    atomic_uint_least64_t codes[HTTP_CODES];
+    atomic_uint_least64_t latency[HTTP_LATENCIES], latency_us;
+    atomic_int_least64_t recent_us, running, jobs;
+    _Atomic double rate;
+};
 
 struct job {
     char *url;
@@ -64,8 +76,13 @@ struct http {
     char *probe_url; /* of the request given up last */
     bool proven;     /* these credentials were accepted once */
 
-    atomic_uint_least64_t sent, retries, failed, bytes;
+    struct counters counters;
 };
+
+static void count(atomic_uint_least64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 static int64_t now_ms(void)
 {
@@ -76,6 +93,7 @@ static int64_t now_ms(void)
 
 static void job_free(struct job *j)
 {
+    atomic_fetch_sub(&j->http->counters.jobs, 1);
     free(j->url);
     buf_release(&j->body);
     free(j);
@@ -83,7 +101,7 @@ static void job_free(struct job *j)
 
 static void finish_failed(struct http *h, struct job *j, const struct failure *f)
 {
-    atomic_fetch_add(&h->failed, 1);
+    count(&h->counters.failed, 1);
     if (j->probe)
         breaker_failed(&h->breaker, f, now_ms());
     j->done(j->arg, &(struct http_answer){.failure = *f});
@@ -170,7 +188,9 @@ static int on_send(void *arg, char *to, char *from, int to_port, int from_port)
     j->left = true;
     if (again && pace_take(&j->http->pace, now_ms()) != 0)
         return CURL_PREREQFUNC_ABORT;
-    atomic_fetch_add(&j->http->sent, 1);
+    count(&j->http->counters.sent, 1);
+    if (again)
+        count(&j->http->counters.codes[0], 1);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -221,7 +241,6 @@ static void start(struct http *h, struct job *j)
     j->retry_after[0] = '\0';
     j->attempt++;
     j->left = false;
-    j->http = h;
     j->easy = make_easy(h, j);
     if (!j->easy || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
         curl_easy_cleanup(j->easy);
@@ -231,6 +250,7 @@ static void start(struct http *h, struct job *j)
     }
     DL_APPEND(h->running, j);
     h->nrunning++;
+    atomic_store(&h->counters.running, h->nrunning);
 }
 
 static int errno_of_curl(CURLcode rc)
@@ -289,6 +309,7 @@ static void learn(struct http *h, const struct failure *f)
         pace_slow_down(&h->pace);
     else if (!f->err)
         pace_speed_up(&h->pace);
+    atomic_store(&h->counters.rate, h->pace.rate * h->pace.factor);
     h->proven = h->proven || !f->err;
 }
 
@@ -308,7 +329,7 @@ static int64_t retry_in(struct http *h, struct job *j, const struct failure *f)
 
 static void make_again(struct http *h, struct job *j, int64_t wait)
 {
-    atomic_fetch_add(&h->retries, 1);
+    count(&h->counters.retries, 1);
     j->not_before_ms = now_ms() + wait;
     DL_PREPEND(h->waiting, j);
 }
@@ -334,15 +355,44 @@ static bool is_answer(const struct failure *f)
            f->http < 500;
 }
 
+static void count_latency(struct counters *c, int64_t us)
+{
+    int i = 0;
+    while (i < HTTP_LATENCIES - 1 && us > (int64_t)http_latency_ms[i] * 1000)
+        i++;
+    count(&c->latency[i], 1);
+    count(&c->latency_us, (uint64_t)us);
+    int64_t recent = atomic_load(&c->recent_us);
+    atomic_store(&c->recent_us, recent ? recent + (us - recent) / RECENT : us);
+}
+
+/* Counts an attempt that ended. */
+static void count_end(struct http *h, const struct job *j)
+{
+    long code = 0;
+    curl_off_t us = 0;
+    curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(j->easy, CURLINFO_TOTAL_TIME_T, &us);
+    if (!j->left) {
+        count(&h->counters.unsent, 1);
+        return;
+    }
+    count(&h->counters.codes[code > 0 && code < HTTP_CODES ? code : 0], 1);
+    if (code > 0)
+        count_latency(&h->counters, us);
+}
+
 static void complete(struct http *h, struct job *j, CURLcode rc)
 {
     struct http_answer a = {0};
     judge(j, rc, &a.failure);
+    count_end(h, j);
     curl_multi_remove_handle(h->multi, j->easy);
     curl_easy_cleanup(j->easy);
     j->easy = NULL;
     DL_DELETE(h->running, j);
     h->nrunning--;
+    atomic_store(&h->counters.running, h->nrunning);
     learn(h, &a.failure);
     bool failed = a.failure.err && !is_answer(&a.failure);
     int64_t wait = retry_in(h, j, &a.failure);
@@ -350,7 +400,7 @@ static void complete(struct http *h, struct job *j, CURLcode rc)
         make_again(h, j, wait);
         return;
     }
-    atomic_fetch_add(&h->bytes, j->body.len);
+    count(&h->counters.bytes, j->body.len);
     a.failure.date = j->date;
     a.body = j->body.p ? j->body.p : "";
     a.n = j->body.len;
@@ -359,7 +409,7 @@ static void complete(struct http *h, struct job *j, CURLcode rc)
         make_again(h, j, wait);
         return;
     }
-    atomic_fetch_add(&h->failed, a.failure.err != 0);
+    count(&h->counters.failed, a.failure.err != 0);
     note_end(h, j, &a.failure);
     job_free(j);
 }
@@ -391,7 +441,8 @@ static void probe(struct http *h)
         breaker_failed(&h->breaker, &(struct failure){.err = -ENOMEM}, now_ms());
         return;
     }
-    *j = (struct job){.url = h->probe_url, .done = on_probe, .probe = true};
+    *j = (struct job){.url = h->probe_url, .done = on_probe, .probe = true, .http = h};
+    atomic_fetch_add(&h->counters.jobs, 1);
     h->probe_url = NULL;
     DL_PREPEND(h->waiting, j);
 }
@@ -543,6 +594,7 @@ int http_create(const struct http_opts *o, struct http **ret)
         release(h);
         return -ENOMEM;
     }
+    atomic_store(&h->counters.rate, o->rate);
     curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)o->connections);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)o->connections);
     if (pthread_create(&h->thread, NULL, run, h) != 0) {
@@ -578,17 +630,32 @@ void http_get(struct http *h, const char *url, const struct urgency *u, http_don
         done(arg, &(struct http_answer){.failure = f});
         return;
     }
-    *j = (struct job){.url = copy, .urgency = u, .done = done, .arg = arg};
+    *j = (struct job){.url = copy, .urgency = u, .done = done, .arg = arg, .http = h};
+    atomic_fetch_add(&h->counters.jobs, 1);
     pthread_mutex_lock(&h->lock);
     DL_APPEND(h->incoming, j);
     pthread_mutex_unlock(&h->lock);
     curl_multi_wakeup(h->multi);
 }
 
-struct http_stats http_stats(struct http *h)
+void http_stats(struct http *h, struct http_stats *ret)
 {
-    return (struct http_stats){.sent = atomic_load(&h->sent),
-                               .retries = atomic_load(&h->retries),
-                               .failed = atomic_load(&h->failed),
-                               .bytes = atomic_load(&h->bytes)};
+    struct counters *c = &h->counters;
+    *ret = (struct http_stats){.sent = atomic_load(&c->sent),
+                               .retries = atomic_load(&c->retries),
+                               .failed = atomic_load(&c->failed),
+                               .unsent = atomic_load(&c->unsent),
+                               .bytes = atomic_load(&c->bytes),
+                               .latency_us = atomic_load(&c->latency_us),
+                               .recent_us = atomic_load(&c->recent_us),
+                               .running = atomic_load(&c->running),
+                               .rate = atomic_load(&c->rate),
+                               .rate_most = h->pace.rate,
+                               .connections = h->connections};
+    int64_t jobs = atomic_load(&c->jobs);
+    ret->waiting = jobs > ret->running ? jobs - ret->running : 0;
+    for (int i = 0; i < HTTP_CODES; i++)
+        ret->codes[i] = atomic_load(&c->codes[i]);
+    for (int i = 0; i < HTTP_LATENCIES; i++)
+        ret->latency[i] = atomic_load(&c->latency[i]);
 }

@@ -52,12 +52,27 @@ struct http_answer {
 /* Returns true to have the request made again, after a pause; the function is then called again. */
 typedef bool http_done_fn(void *arg, const struct http_answer *answer);
 
-/* Counters since the start; a consistent enough picture for people. */
+#define HTTP_CODES 600
+#define HTTP_LATENCIES 10
+
+/* Upper bounds of the classes of latency, in milliseconds; the last class has none. */
+extern const int http_latency_ms[HTTP_LATENCIES - 1];
+
+/* Counters since the start, and how things are; a consistent enough picture for people. */
 struct http_stats {
     uint64_t sent; /* requests that went out, retries included */
     uint64_t retries;
-    uint64_t failed; /* requests given up */
-    uint64_t bytes;  /* of bodies */
+    uint64_t failed;                  /* requests given up */
+    uint64_t unsent;                  /* attempts that found no connection to go out by */
+    uint64_t bytes;                   /* of bodies */
+    uint64_t codes[HTTP_CODES];       /* what those sent were answered, by status; 0: nothing */
+    uint64_t latency[HTTP_LATENCIES]; /* answers, by the time they took */
+    uint64_t latency_us;              /* of all answers together */
+    int64_t recent_us;                /* of one of late, about; 0: none yet */
+    int64_t running, waiting;         /* requests under way, and in the queue */
+    double rate;                      /* requests a second that may go out now */
+    double rate_most;                 /* and at the best */
+    int connections;
 };
 
 struct http;
@@ -71,6 +86,7 @@ void http_destroy(struct http *h);
 void http_get(struct http *h, const char *url, const struct urgency *u, http_done_fn *done,
               void *arg);
 
-struct http_stats http_stats(struct http *h);
+/* Any thread. */
+void http_stats(struct http *h, struct http_stats *ret);
 
 #endif

@@ -115,15 +115,20 @@ static struct query narrowest(struct source *s, const struct query *q)
     return dialect_narrowest(p->dialect, atomic_load(&p->refused), q);
 }
 
+static void put_page_url(struct plivo *p, const struct query *q, int64_t offset, struct buf *out)
+{
+    struct query asked = *q;
+    if (p->console_east && p->dialect->id == DIALECT_LEGACY)
+        dialect_to_console(&asked, p->console_east);
+    dialect_list_url(out, p->dialect, p->api_url, p->auth_id, &asked, offset, API_PAGE_LIMIT);
+}
+
 static void fetch_page(struct source *s, const struct query *q, int64_t offset,
                        const struct urgency *u, source_fn *done, void *arg)
 {
     struct plivo *p = plivo_of(s);
     struct buf url = buf_make(URL_MAX_BYTES);
-    struct query asked = *q;
-    if (p->console_east && p->dialect->id == DIALECT_LEGACY)
-        dialect_to_console(&asked, p->console_east);
-    dialect_list_url(&url, p->dialect, p->api_url, p->auth_id, &asked, offset, API_PAGE_LIMIT);
+    put_page_url(p, q, offset, &url);
     send_ask(p, &url, u, (struct ask){p, done, arg, false, filters_of(q)});
 }
 
@@ -169,7 +174,19 @@ int plivo_create(const struct plivo_opts *o, struct source **ret)
     return 0;
 }
 
-struct http_stats plivo_stats(struct source *s)
+void plivo_stats(struct source *s, struct http_stats *ret)
 {
-    return http_stats(plivo_of(s)->http);
+    http_stats(plivo_of(s)->http, ret);
+}
+
+void plivo_list_url(struct source *s, const struct query *q, struct buf *out)
+{
+    put_page_url(plivo_of(s), q, 0, out);
+}
+
+void plivo_call_url(struct source *s, const char *uuid, struct buf *out)
+{
+    struct plivo *p = plivo_of(s);
+    if (p->dialect->one_call)
+        dialect_call_url(out, p->dialect, p->api_url, p->auth_id, uuid);
 }

@@ -18,6 +18,12 @@ struct plivo_opts {
 /* Starts its thread. The strings of o are copied. -ENOMEM, -EAGAIN. */
 int plivo_create(const struct plivo_opts *o, struct source **ret) MUST_CHECK;
 
-struct http_stats plivo_stats(struct source *s);
+/* How its requests fare. Any thread. */
+void plivo_stats(struct source *s, struct http_stats *ret);
+
+/* The request for the first page of q as narrowest() made it, with both ends of its end time set;
+ * or for one call, where there is such a request (else nothing is added). Any thread. */
+void plivo_list_url(struct source *s, const struct query *q, struct buf *out);
+void plivo_call_url(struct source *s, const char *uuid, struct buf *out);
 
 #endif
