@@ -94,7 +94,7 @@ static int read_store(struct cache *c, char *error, size_t cap)
     if (rc == 0)
         rc = store_fact(c->store, FACT_STRAYS, &strays);
     c->oldest_first = oldest_first != 0;
-    c->strays = strays != 0;
+    c->strays = c->strays_shown = strays != 0;
     if (rc < 0 && store_tell_trouble(c->store, true, &f))
         snprintf(error, cap, "%s (%s)", f.detail, failure_remedy(&f));
     return rc;
@@ -267,6 +267,23 @@ struct cache_health cache_health(struct cache *c)
     return health;
 }
 
+void cache_asked(struct cache *c, bool held)
+{
+    atomic_fetch_add_explicit(held ? &c->hits : &c->misses, 1, memory_order_relaxed);
+}
+
+void cache_stats(struct cache *c, struct cache_stats *ret)
+{
+    int64_t now = cache_now(c);
+    *ret = (struct cache_stats){.hits = atomic_load(&c->hits), .misses = atomic_load(&c->misses)};
+    pthread_mutex_lock(&c->cover_lock);
+    for (size_t i = 0; i < c->cover.n; i++)
+        ret->readings[cover_state(&c->cover, &c->cover.v[i], c->rule, now)]++;
+    ret->walks = c->walks_shown;
+    memcpy(ret->walk, c->walk_shown, sizeof(ret->walk));
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
 void cache_refresh(struct cache *c, const struct query *q)
 {
     struct doubt d = {.q = *q, .seq = atomic_load(&c->last_seq)};
@@ -345,7 +362,7 @@ static int told(struct cache *c, int rc)
 {
     struct failure f;
     if (rc < 0 && rc != -ENOENT && store_tell_trouble(c->store, false, &f) && c->opts.report)
-        c->opts.report(c->opts.report_arg, &QUERY_ALL, &f);
+        c->opts.report(c->opts.report_arg, &QUERY_ALL, "", &f);
     return rc;
 }
 

@@ -27,9 +27,9 @@ struct cache_opts {
     int64_t deadline_ms; /* the longest a want waits */
     int pages_at_once;   /* of one walk */
     int64_t date;        /* what the server's clock just was; 0 unknown */
-    /* Told of every failed walk and every row that cannot be a file, and of a store that cannot be
-     * read; on any thread. */
-    void (*report)(void *arg, const struct query *q, const struct failure *f);
+    /* Told of every failed walk and every row that cannot be a file, of who waited in vain, and of
+     * a store that cannot be read; on any thread. uuid: the one call that was asked for, or "". */
+    void (*report)(void *arg, const struct query *q, const char *uuid, const struct failure *f);
     void *report_arg;
     /* Told, on the cache's thread, of every call whose bytes have changed, before any want is. */
     void (*amended)(void *arg, int64_t id);
@@ -101,6 +101,7 @@ bool cache_selective(struct cache *c, const struct query *q);
 struct cache_health {
     int64_t good_at; /* UTC second in which something was last read whole; 0: not since the mount */
     int64_t failed_at;  /* and in which that last failed */
+    bool failing;       /* the failure came last */
     struct failure why; /* of that failure */
     int64_t
         stale_since; /* since then what is held has stood in for what could not be read; 0: no */
@@ -108,6 +109,60 @@ struct cache_health {
 };
 
 struct cache_health cache_health(struct cache *c);
+
+/* Counts a question of a reader: whether what is held answered it, or it had to wait. */
+void cache_asked(struct cache *c, bool held);
+
+/* A window on its way. */
+struct cache_walk {
+    struct query q;
+    int64_t total; /* calls in it, by its newest page; -1: none has come */
+    int64_t rows;  /* of them that came, in this pass */
+    bool ahead;    /* nobody waits for it yet */
+};
+
+#define CACHE_WALKS_SHOWN 16
+
+/* Counters since the mount, and what is known now, for people. */
+struct cache_stats {
+    uint64_t hits, misses;         /* as cache_asked() was told */
+    int64_t readings[SPAN_STATES]; /* that are remembered */
+    int walks;                     /* windows on their way; the first of them: */
+    struct cache_walk walk[CACHE_WALKS_SHOWN];
+};
+
+void cache_stats(struct cache *c, struct cache_stats *ret);
+
+/* --- explain.c: what a question would cost, without asking --- */
+
+#define CACHE_READINGS_SHOWN 100
+
+/* Something that was read whole, and when. */
+struct cache_reading {
+    struct query q;
+    int64_t fetched_at;
+    enum span_state state;
+};
+
+struct cache_explained {
+    bool known;         /* it is answered whole, now, without a request */
+    bool held;          /* all of it was read whole at some time */
+    bool beyond;        /* it is older than what is still served */
+    int64_t fetched_at; /* when the oldest of its readings was made; 0: there is none */
+    int64_t expires_at; /* until when it stays known; 0: it is not; INT64_MAX: for ever */
+    int64_t calls;      /* of it that are held */
+    int64_t requests;   /* that reading it now costs */
+    int64_t reread;     /* and that it would cost if nothing of it were believed any more */
+    bool sure;          /* false: at least so many, since how many calls there are is not known */
+    bool asks;          /* something can be asked: */
+    struct query asked; /* as the source would be, first */
+    int readings;       /* that cover what is held of it, newest first; the first of them: */
+    struct cache_reading reading[CACHE_READINGS_SHOWN];
+};
+
+/* uuid: of q only this call, or "" for all. Costs no request. -ENOMEM, or as store_find(). */
+int cache_explain(struct cache *c, const struct query *q, const char *uuid,
+                  struct cache_explained *ret) MUST_CHECK;
 
 /* As store_list() and so on. */
 int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn,
@@ -142,6 +197,9 @@ struct want {
     char uuid[CALL_UUID_MAX];
     /* Not 0: q is wanted only if it holds at most so many calls; else -E2BIG. */
     int64_t most;
+    /* Nobody waits for it: it goes behind what somebody waits for, has no deadline, and is told of
+     * only once, at its end. */
+    bool ahead;
     /*
      * Called exactly once, on the cache's thread. err 0: something was stored, or whole is true and
      * q is known now, however short the ttl. Else a negative errno: of the failure; -ETIMEDOUT;
@@ -154,6 +212,36 @@ struct want {
 /* Somebody begins to read the window q, held or not; from any thread. Who goes through day after
  * day finds the next ones read ahead. */
 void cache_visit(struct cache *c, const struct query *q);
+
+/* --- prefetch.c: reading ahead by wish --- */
+
+#define PREFETCH_MAX 32
+#define PREFETCH_NAME_MAX 512
+
+/* What becomes of such a wish. */
+struct prefetch {
+    uint64_t number; /* counts them, from 1 */
+    char name[PREFETCH_NAME_MAX];
+    enum { PREFETCH_RUNNING, PREFETCH_DONE, PREFETCH_FAILED } state;
+    int err;                    /* FAILED: a negative errno */
+    struct range all;           /* what of it can be asked for */
+    struct range piece;         /* on its way; what lies before it is held */
+    int64_t calls;              /* that came */
+    int64_t piece_calls;        /* of them in the piece */
+    int64_t piece_total;        /* that it is known to have; -1: not known yet */
+    int64_t requests;           /* answered for it */
+    int64_t began_ms, ended_ms; /* of clock_ms() */
+};
+
+/*
+ * Has all of q read, oldest first, behind what anybody waits for, in pieces of about 2,000 calls.
+ * The name is for people, and one that is under way already is joined. From any thread. -ENODATA:
+ * the API serves nothing of it any more; -EBUSY: PREFETCH_MAX are under way; -ENOMEM.
+ */
+int cache_prefetch(struct cache *c, const char *name, const struct query *q) MUST_CHECK;
+
+/* Those under way, and the last that ended, in their order; returns how many. */
+int cache_prefetches(struct cache *c, struct prefetch ret[PREFETCH_MAX]);
 
 /* -ENOMEM: done will not be called. */
 int cache_want(struct cache *c, const struct want *w) MUST_CHECK;

@@ -70,6 +70,26 @@ static bool touches(const struct query *a, const struct query *b)
     return !both.none;
 }
 
+static bool is_doubted(const struct cover *c, const struct span *s)
+{
+    for (int i = 0; i < c->ndoubts; i++)
+        if (s->seq <= c->doubts[i].seq && touches(&s->q, &c->doubts[i].q))
+            return true;
+    return false;
+}
+
+enum span_state cover_state(const struct cover *c, const struct span *s, struct cover_rule rule,
+                            int64_t now)
+{
+    struct range all = s->q.num[AXIS_END_TIME];
+    if (is_doubted(c, s))
+        return SPAN_STALE;
+    if (all.hi <= s->fetched_at - rule.settle)
+        return SPAN_FINAL;
+    struct cover_when when = {.now = now, .after_seq = UINT64_MAX};
+    return cover_believed(s, rule, when).hi >= all.hi ? SPAN_FRESH : SPAN_STALE;
+}
+
 static void add_undoubted(const struct cover *c, const struct span *s, struct range r,
                           struct ivset *out)
 {

@@ -59,6 +59,17 @@ int cover_add(struct cover *c, const struct span *s) MUST_CHECK;
  * interval that holds old's. */
 bool cover_superseded(const struct span *old, const struct span *by);
 
+/* How a span is believed. */
+enum span_state {
+    SPAN_STALE, /* not all of it any more */
+    SPAN_FRESH, /* for now */
+    SPAN_FINAL, /* for ever */
+    SPAN_STATES
+};
+
+enum span_state cover_state(const struct cover *c, const struct span *s, struct cover_rule rule,
+                            int64_t now) MUST_CHECK;
+
 void cover_doubt(struct cover *c, const struct doubt *d);
 
 /* The part of one span's interval that may be believed at that time. */

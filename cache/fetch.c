@@ -161,7 +161,7 @@ static void report_bad_rows(struct cache *c, const struct fetch *f, const struct
     struct failure failure;
     for (int i = 0; i < page->nbad && c->opts.report; i++) {
         failure_set(&failure, -EBADMSG, 200, "row set aside: %s", page->bad[i].reason);
-        c->opts.report(c->opts.report_arg, &f->q, &failure);
+        c->opts.report(c->opts.report_arg, &f->q, "", &failure);
     }
 }
 
@@ -184,7 +184,7 @@ static int note_strays(struct cache *c, const struct fetch *f, const struct page
         failure_set(&failure, -EBADMSG, 200, "call %s did not end in the time asked for",
                     page->calls[i].uuid);
         if (c->opts.report)
-            c->opts.report(c->opts.report_arg, &f->q, &failure);
+            c->opts.report(c->opts.report_arg, &f->q, "", &failure);
     }
     return rc;
 }
@@ -271,6 +271,7 @@ void fetch_take_page(struct cache *c, struct post *p)
         clock_learn(&c->clock, p->failure.date);
     if (p->failure.date && p->failure.date < f->fetched_at - CLOCK_AHEAD_S)
         f->fetched_at = p->failure.date; /* it began by a local clock that is ahead */
+    prefetches_note_page(c, p);
     if (p->page && !f->over && f->walk.state == WALK_ASKING) {
         store_page(c, p);
     } else {
@@ -284,6 +285,7 @@ void fetch_take_page(struct cache *c, struct post *p)
 static void note_health(struct cache *c, const struct fetch *f)
 {
     pthread_mutex_lock(&c->cover_lock);
+    c->health.failing = fetch_failed(f) || (c->health.failing && f->failure.err);
     if (fetch_failed(f)) {
         c->health.failed_at = cache_now(c);
         c->health.why = f->failure;
@@ -322,7 +324,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
         note_health(c, f);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
         c->opts.report)
-        c->opts.report(c->opts.report_arg, &f->q, &f->failure);
+        c->opts.report(c->opts.report_arg, &f->q, "", &f->failure);
 }
 
 void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms)

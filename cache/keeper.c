@@ -39,6 +39,9 @@ void keeper_take(struct cache *c, struct post *p)
     case POST_CALL:
         wants_take_call(c, p);
         break;
+    case POST_PREFETCH:
+        prefetch_go_on(c, p->want.id);
+        break;
     case POST_VISIT: /* what its visitor waits for goes first */
         take_visit(c);
         c->visit = p;
@@ -121,6 +124,25 @@ static void note_settled(struct cache *c)
     atomic_store(&c->settled_seq, settled);
 }
 
+/* What others may see of the walks under way. */
+static void show_walks(struct cache *c)
+{
+    struct fetch *f;
+    pthread_mutex_lock(&c->cover_lock);
+    c->strays_shown = c->strays;
+    c->walks_shown = 0;
+    DL_FOREACH (c->fetches, f) {
+        if (!f->over && c->walks_shown < CACHE_WALKS_SHOWN)
+            c->walk_shown[c->walks_shown] =
+                (struct cache_walk){.q = f->q,
+                                    .total = f->walk.total,
+                                    .rows = (int64_t)f->walk.nrows,
+                                    .ahead = atomic_load(&f->urgency.ahead)};
+        c->walks_shown += !f->over;
+    }
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
 void keeper_settle(struct cache *c)
 {
     uint64_t tick = atomic_load(&c->tick) + 1;
@@ -140,6 +162,7 @@ void keeper_settle(struct cache *c)
     take_visit(c);
     DL_FOREACH_SAFE (c->fetches, f, fnext)
         fetch_go_on(c, f, now_ms);
+    show_walks(c);
 }
 
 int64_t keeper_timeout(struct cache *c)

@@ -26,6 +26,8 @@
 #include "cache/memo.h"
 #include "cache/walk.h"
 
+#define BRIDGE_S 60      /* so little is read again rather than asked for in two parts */
+#define REFRESH_S 3600   /* so old a wider reading may be to be refreshed instead of a narrow one */
 #define AMENDED_MAX 4096 /* of one batch; its pages hold fewer */
 
 struct fetch {
@@ -55,9 +57,9 @@ struct waiting {
 
 /* A message to the cache's thread. */
 struct post {
-    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL, POST_VISIT } kind;
+    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL, POST_VISIT, POST_PREFETCH } kind;
     struct post *next;
-    struct want want; /* of CANCEL only the id; of CALL the uuid; of VISIT the query */
+    struct want want; /* of CANCEL and PREFETCH only the id; of CALL the uuid; of VISIT the query */
     /* PAGE: one that came, or did not; CALL: the one call */
     struct cache *cache;
     struct fetch *fetch;
@@ -65,6 +67,14 @@ struct post {
     uint64_t others; /* new calls that other fetches had brought when the page was asked for */
     struct failure failure;
     struct page *page;
+};
+
+/* A wish to read ahead. */
+struct prefetching {
+    struct prefetch shown; /* under cover_lock; its number is 0 while the place is free */
+    /* The rest belongs to the thread, once it has begun: */
+    struct query q;
+    struct ahead_run run;
 };
 
 struct cache {
@@ -76,9 +86,16 @@ struct cache {
     pthread_t thread;
     bool started;
 
-    pthread_mutex_t cover_lock; /* guards cover and health */
+    pthread_mutex_t cover_lock; /* guards these */
     struct cover cover;
     struct cache_health health;
+    struct cache_walk walk_shown[CACHE_WALKS_SHOWN];
+    int walks_shown;
+    bool strays_shown;
+    struct prefetching prefetches[PREFETCH_MAX];
+    uint64_t last_prefetch;
+
+    atomic_uint_least64_t hits, misses;
 
     pthread_mutex_t lock; /* guards posts and stop; signalled by wake */
     pthread_cond_t wake;
@@ -96,6 +113,7 @@ struct cache {
     struct post *visit;             /* the last of this batch; NULL: none */
     struct memo windows;            /* in which calls were asked for one by one */
     atomic_uint_least64_t last_seq; /* of the fetch begun last; written here, read anywhere */
+    int64_t late_ms;                /* until when it is no news that somebody waits in vain */
     int64_t purge_ms;               /* when old calls are looked for again */
     int64_t pack_ms;                /* and bodies to be packed */
     bool packing;                   /* there are some */
@@ -152,6 +170,14 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms);
 
 /* Somebody begins to read a window. */
 void keeper_take_visit(struct cache *c, const struct query *q);
+
+/* prefetch.c */
+
+/* Goes on with that one: its last piece is held, or it has none yet. */
+void prefetch_go_on(struct cache *c, uint64_t number);
+
+/* A page has come, or not. */
+void prefetches_note_page(struct cache *c, const struct post *p);
 
 /* keeper.c */
 

@@ -22,8 +22,7 @@
 #define WINDOW_AFTER 3         /* calls asked for one by one before their window is read */
 #define WINDOW_WORTH 80        /* calls a window may have for each of them: four pages */
 #define WINDOW_MEMORY_MS 60000 /* for how long they are counted */
-#define BRIDGE_S 60            /* so little is read again rather than asked for in two parts */
-#define REFRESH_S 3600 /* so old a wider reading may be to be refreshed instead of a narrow one */
+#define LATE_MEMORY_MS 60000   /* late again within that is no news */
 
 static bool serves(const struct fetch *f, const struct waiting *w)
 {
@@ -54,7 +53,9 @@ void wants_take(struct cache *c, const struct want *want)
     *w =
         (struct waiting){.want = *want, .deadline_ms = cache_deadline(c), .after_seq = c->last_seq};
     struct fetch *f;
-    if (want->deadline_ms)
+    if (want->ahead)
+        w->deadline_ms = INT64_MAX;
+    else if (want->deadline_ms)
         w->deadline_ms = want->deadline_ms;
     if (want->since)
         w->after_seq = want->since;
@@ -93,6 +94,10 @@ static bool has_nothing_missing(struct cache *c, const struct waiting *w)
 static void fail(struct cache *c, struct waiting *w, int err)
 {
     CLEANUP_IVSET struct ivset gaps = {0};
+    if (w->want.ahead) {
+        answer(c, w, err, false);
+        return;
+    }
     if (store_is_frozen(c->store))
         cache_missing_read(c, &w->want.q, &gaps);
     else
@@ -201,7 +206,7 @@ void wants_take_call(struct cache *c, struct post *p)
         clock_learn(&c->clock, p->failure.date);
     if (p->failure.err && p->failure.err != -ENOENT && p->failure.err != -ECANCELED &&
         c->opts.report)
-        c->opts.report(c->opts.report_arg, &QUERY_ALL, &p->failure);
+        c->opts.report(c->opts.report_arg, &QUERY_ALL, p->want.uuid, &p->failure);
     DL_FOREACH_SAFE (c->waitings, w, next)
         if (w->call == CALL_ASKED && strcmp(w->want.uuid, p->want.uuid) == 0)
             tell_call(c, w, p);
@@ -240,6 +245,15 @@ static void keep_newest_day(struct ivset *missing)
     missing->n = 1;
 }
 
+static void start(struct cache *c, const struct waiting *w, struct range interval)
+{
+    const struct query *filters = filters_for(c, w, interval);
+    if (w->want.ahead)
+        fetch_ahead(c, filters, interval);
+    else
+        fetch_start(c, filters, interval, w->want.most);
+}
+
 /* Starts what is missing for w and not on its way. */
 static void plan(struct cache *c, struct waiting *w)
 {
@@ -253,7 +267,7 @@ static void plan(struct cache *c, struct waiting *w)
     if (missing.n)
         w->rounds++;
     for (size_t i = 0; i < missing.n && under_way < FETCHES_MAX; i++, under_way++)
-        fetch_start(c, filters_for(c, w, missing.v[i]), missing.v[i], w->want.most);
+        start(c, w, missing.v[i]);
 }
 
 /* What the fetches that serve w say: their failure, or -E2BIG, or 0; and whether they stored
@@ -267,7 +281,8 @@ static int look_at_fetches(struct cache *c, struct waiting *w, int64_t now_ms, b
         if (w->want.most && f->walk.total > w->want.most)
             return -E2BIG;
         f->wanted_ms = now_ms;
-        atomic_store(&f->urgency.ahead, false);
+        if (!w->want.ahead)
+            atomic_store(&f->urgency.ahead, false);
         if (!w->want.most)
             f->most = 0;
         if (f->over && fetch_failed(f) && f->seq > w->after_seq)
@@ -275,6 +290,18 @@ static int look_at_fetches(struct cache *c, struct waiting *w, int64_t now_ms, b
         *progress = *progress || f->tick > w->want.seen;
     }
     return 0;
+}
+
+/* Who is late is told each time; the log, by what it does with repetitions, now and then. */
+static void report_late(struct cache *c, const struct waiting *w, int64_t now_ms)
+{
+    struct failure f;
+    failure_set(&f, -ETIMEDOUT, 0, "not answered within %" PRId64 " s",
+                (c->opts.deadline_ms + 999) / 1000);
+    f.repeated = now_ms < c->late_ms;
+    c->late_ms = now_ms + LATE_MEMORY_MS;
+    if (c->opts.report)
+        c->opts.report(c->opts.report_arg, &w->want.q, w->want.uuid, &f);
 }
 
 static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
@@ -289,9 +316,10 @@ static void attend_window(struct cache *c, struct waiting *w, int64_t now_ms)
         answer(c, w, err, false);
     } else if (err) {
         fail(c, w, err);
-    } else if (progress && !w->want.most && w->call != CALL_THERE) {
+    } else if (progress && !w->want.most && !w->want.ahead && w->call != CALL_THERE) {
         answer(c, w, 0, false);
     } else if (now_ms >= w->deadline_ms) {
+        report_late(c, w, now_ms);
         fail(c, w, -ETIMEDOUT);
     } else if (w->rounds >= ROUNDS_MAX) {
         answer(c, w, -EIO, false);
@@ -320,8 +348,10 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
         else
             ask_call(c, w);
     } else if (w->call == CALL_ASKED) {
-        if (now_ms >= w->deadline_ms)
+        if (now_ms >= w->deadline_ms) {
+            report_late(c, w, now_ms);
             answer(c, w, -ETIMEDOUT, false);
+        }
     } else {
         attend_window(c, w, now_ms);
     }

@@ -163,10 +163,11 @@ static int store_path(const struct options *o, const struct account *a, const st
 
 /* --- the parts --- */
 
-static void on_report(void *arg, const struct query *q, const struct failure *f)
+static void on_report(void *arg, const struct query *q, const char *uuid, const struct failure *f)
 {
     const struct fs *fs = arg;
     char filters[QUERY_KEY_MAX];
+    (void)uuid;
     query_filter_key(q, filters);
     log_line(fs->log, f->repeated ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s: %s%s%s%s%s (%s)",
              strerror(-f->err), f->detail, *filters ? ", asking for " : "", filters,

@@ -22,7 +22,8 @@ static struct {
 
 /* --- around a test --- */
 
-static void on_report(void *arg, const struct query *q UNUSED, const struct failure *f UNUSED)
+static void on_report(void *arg, const struct query *q UNUSED, const char *uuid UNUSED,
+                      const struct failure *f UNUSED)
 {
     struct fixture *x = arg;
     pthread_mutex_lock(&wants.lock);

@@ -153,7 +153,8 @@ static void wrap_system(void)
 static struct failure last_report;
 static atomic_int told;
 
-static void note_report(void *arg UNUSED, const struct query *q UNUSED, const struct failure *f)
+static void note_report(void *arg UNUSED, const struct query *q UNUSED, const char *uuid UNUSED,
+                        const struct failure *f)
 {
     if (f->repeated)
         return;
