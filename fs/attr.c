@@ -44,7 +44,7 @@ void attr_of_shot(const struct fs *fs, const struct shot_info *s, struct stat *r
     set_owner(fs, ret);
     set_times(ret, s->mtime);
     ret->st_ino = inode_shown(fs, s->ino);
-    ret->st_mode = S_IFREG | (0444 & ~fs->umask);
+    ret->st_mode = S_IFREG | ((control_written_at(s->ino) < 0 ? 0444u : 0666u) & ~fs->umask);
     ret->st_nlink = 1;
     ret->st_size = s->size;
     ret->st_blocks = (s->size + 511) / 512;
@@ -53,7 +53,7 @@ void attr_of_shot(const struct fs *fs, const struct shot_info *s, struct stat *r
 static int64_t dir_mtime(const struct fs *fs, const struct dir *d)
 {
     int64_t newest;
-    if (d->kind != DIR_WINDOW)
+    if (d->kind != DIR_WINDOW || d->explained)
         return cache_created(fs->cache);
     if (cache_newest(fs->cache, &d->q, &newest) == 0)
         return newest;

@@ -6,6 +6,7 @@
 #define CDRFS_FS_FS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "cache/cache.h"
@@ -13,16 +14,41 @@
 #include "fs/node.h"
 
 struct dirh;
+struct errors;
+struct options;
 struct park;
 struct push;
 struct shots;
 struct used;
+struct source;
 struct worker;
 struct fuse_lowlevel_ops;
 struct fuse_session;
 
+/* Messages of the kernel, as they are counted. */
+enum message {
+    MESSAGE_LOOKUP,
+    MESSAGE_FORGET,
+    MESSAGE_GETATTR,
+    MESSAGE_OPENDIR,
+    MESSAGE_READDIR,
+    MESSAGE_READ,
+    MESSAGE_STATFS,
+    MESSAGE_WRITE,
+    MESSAGE_OTHER,
+    MESSAGES
+};
+
+extern const char *const message_names[MESSAGES];
+
 struct fs {
     struct cache *cache;
+    struct source *source; /* the Plivo client; the cache's, and there as long as that is */
+    struct errors *errors;
+    const struct options *options;
+    const char *auth_id, *api_url; /* in force */
+    char *store_dir;               /* the folder of the store */
+    atomic_uint_least64_t messages[MESSAGES];
     struct fuse_session *session; /* NULL until it is made */
     struct nodes *nodes;
     struct park *park;

@@ -21,6 +21,11 @@ static inline struct fs *fs_of(fuse_req_t req)
     return fuse_req_userdata(req);
 }
 
+static inline void count_message(fuse_req_t req, enum message m)
+{
+    atomic_fetch_add_explicit(&fs_of(req)->messages[m], 1, memory_order_relaxed);
+}
+
 /* True when the request comes from a program that must cost no request to the API. */
 static inline bool is_from_crawler(fuse_req_t req)
 {

@@ -114,10 +114,10 @@ int listing_take(const struct fs *fs, const struct dir *d, struct listing *ret)
 {
     struct listing l = {0};
     int rc;
-    if (d->kind == DIR_AXIS)
-        rc = list_axis(fs, d, &l);
-    else if (d->kind == DIR_UUID)
+    if (d->explained || d->kind == DIR_UUID)
         rc = 0;
+    else if (d->kind == DIR_AXIS)
+        rc = list_axis(fs, d, &l);
     else if (d->kind == DIR_CONTROL)
         rc = list_controls(&l);
     else if (d->root)

@@ -4,8 +4,10 @@
 
 #include "fs/attr.h"
 #include "fs/control.h"
+#include "fs/errors.h"
 #include "fs/handlers.h"
 #include "fs/park.h"
+#include "fs/query_path.h"
 #include "fs/shot.h"
 #include "fs/used.h"
 #include "fs/worker.h"
@@ -85,6 +87,19 @@ static void reply_shot(fuse_req_t req, int rc, const struct shot_info *info)
         shots_forget(fs->shots, info->id, 1);
 }
 
+static void tell_unrendered(const struct rendering *r, int rc, bool full)
+{
+    struct buf path = buf_make(QUERY_PATH_MAX);
+    struct failure f;
+    log_line(r->fs->log, LOG_LEVEL_ERROR, "a file cannot be rendered: %s%s", strerror(-rc),
+             full ? " (make room on the disk of cache_dir=)" : "");
+    failure_set(&f, full ? -EIO : rc, 0, "a file cannot be rendered: %s", strerror(-rc));
+    f.remedy = full ? "make room on the disk of cache_dir=" : NULL;
+    query_path(&r->file.q, "", &path);
+    errors_add(r->fs->errors, cache_now(r->fs->cache), path.p ? path.p : "", &f);
+    buf_release(&path);
+}
+
 static void render_file(void *arg, bool stopping)
 {
     struct rendering *r = arg;
@@ -92,8 +107,7 @@ static void render_file(void *arg, bool stopping)
     int rc = stopping ? -ENOTCONN : shots_take(r->fs->shots, r->fs->cache, &r->file, r->ino, &info);
     bool full = rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
     if (rc < 0 && rc != -ENOTCONN)
-        log_line(r->fs->log, LOG_LEVEL_ERROR, "a file cannot be rendered: %s%s", strerror(-rc),
-                 full ? " (make room on the disk of cache_dir=)" : "");
+        tell_unrendered(r, rc, full);
     reply_shot(r->req, full ? -EIO : rc, &info); /* the reader's disk is not meant */
     free(r);
 }
@@ -140,7 +154,9 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
                            .resume = resume_file,
                            .file = *file,
                            .ino = ino};
-    if (cache_known(fs->cache, &file->q)) {
+    bool known = cache_known(fs->cache, &file->q);
+    cache_asked(fs->cache, known);
+    if (known) {
         start_rendering(req, file, ino);
         return;
     }
@@ -156,14 +172,35 @@ static void lookup_file(fuse_req_t req, const struct dir *file, uint64_t ino)
     cache_visit(fs->cache, &file->q);
 }
 
-static void lookup_control(fuse_req_t req, const struct dir *file, uint64_t ino)
+/* A file of .cdrfs; uuid: of what is explained. */
+static void lookup_control(fuse_req_t req, const struct dir *file, const char *uuid, uint64_t ino)
 {
     struct fs *fs = fs_of(req);
     struct buf text = buf_make(CONTROL_TEXT_MAX);
     struct shot_info info;
-    control_read(fs, (enum control)file->axis, &text);
+    if (file->explained)
+        control_explain(fs, file, uuid, &text);
+    else
+        control_read(fs, (enum control)file->axis, &text);
     int rc = shots_put_text(fs->shots, &text, ino, cache_now(fs->cache), &info);
     reply_shot(req, rc, &info);
+}
+
+static bool is_explanation(const struct dir *d)
+{
+    return d->explained && (d->kind == DIR_WINDOW || d->kind == FILE_RENDERED);
+}
+
+/* What becomes of a question that is known to have no answer is told as other failures are. */
+static void note_gone(struct fs *fs, const struct dir *d, const char *reason)
+{
+    struct buf path = buf_make(QUERY_PATH_MAX);
+    struct failure f;
+    failure_set(&f, -ENODATA, 0, "%s", reason);
+    f.remedy = "calls are kept from the day on which they are read; read each day within 90 days";
+    query_path(&d->q, "", &path);
+    errors_add(fs->errors, cache_now(fs->cache), path.p ? path.p : "", &f);
+    buf_release(&path);
 }
 
 /* --- directories --- */
@@ -175,19 +212,23 @@ static void lookup_dir(fuse_req_t req, uint64_t parent, const char *name,
     struct dir d;
     const char *reason = "";
     int rc = path_child(&above->dir, name, cache_now(fs->cache), &d, &reason);
-    if (rc == 0 && date_is_gone(fs, &d)) {
+    if (rc == 0 && !d.explained && date_is_gone(fs, &d)) {
         reason = "neither the API nor the store has this date any more";
         rc = -ENODATA;
+        note_gone(fs, &d, reason);
     }
     if (rc < 0) {
         log_line(fs->log, LOG_LEVEL_INFO, "%s: %s", name, reason);
         fuse_reply_err(req, -rc);
+    } else if (is_explanation(&d)) {
+        lookup_control(req, &d, "", inode_of_dir(above->ino, name));
     } else if (d.kind == FILE_RENDERED) {
         lookup_file(req, &d, inode_of_dir(above->ino, name));
-    } else if (d.kind == FILE_CONTROL && !control_is_written((enum control)d.axis)) {
-        lookup_control(req, &d, inode_of_dir(above->ino, name));
+    } else if (d.kind == FILE_CONTROL && control_is_read((enum control)d.axis)) {
+        lookup_control(req, &d, "", inode_of_dir(above->ino, name));
     } else {
-        bool first = above->dir.kind == DIR_AXIS && nodes_is_view(fs->nodes, parent);
+        bool first =
+            above->dir.kind == DIR_AXIS && !d.explained && nodes_is_view(fs->nodes, parent);
         if (first)
             used_add(fs->used, above->dir.axis, name);
         reply_dir(req, parent, name, &d);
@@ -248,6 +289,16 @@ static void resume_lookup(struct fs *fs, struct parked *p, int err, bool whole)
     reply_call(req, rc, &e, &q);
 }
 
+/* Of by-uuid below explain/. */
+static void explain_call(fuse_req_t req, const char *name, const struct node_info *above)
+{
+    char uuid[CALL_UUID_MAX];
+    if (path_call(name, uuid) < 0)
+        fuse_reply_err(req, ENOENT);
+    else
+        lookup_control(req, &above->dir, uuid, inode_of_dir(above->ino, name));
+}
+
 static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
 {
     struct fs *fs = fs_of(req);
@@ -260,6 +311,7 @@ static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
         return;
     }
     rc = find_call(fs, &model, false, &e);
+    cache_asked(fs->cache, rc != -EAGAIN);
     if (rc != -EAGAIN) {
         reply_call(req, rc, &e, q);
         return;
@@ -278,10 +330,13 @@ static void lookup_call(fuse_req_t req, const char *name, const struct query *q)
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct node_info above;
+    count_message(req, MESSAGE_LOOKUP);
     if (strlen(name) > NAME_MAX_BYTES)
         fuse_reply_err(req, ENAMETOOLONG);
     else if (nodes_get(fs_of(req)->nodes, parent, &above) < 0)
         fuse_reply_err(req, ESTALE);
+    else if (above.dir.explained && above.dir.kind == DIR_UUID)
+        explain_call(req, name, &above);
     else if (above.dir.kind == DIR_WINDOW || above.dir.kind == DIR_UUID)
         lookup_call(req, name, &above.dir.q);
     else
@@ -299,12 +354,14 @@ static void forget(struct fs *fs, uint64_t node, uint64_t lookups)
 
 void fs_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups)
 {
+    count_message(req, MESSAGE_FORGET);
     forget(fs_of(req), node, lookups);
     fuse_reply_none(req);
 }
 
 void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+    count_message(req, MESSAGE_FORGET);
     for (size_t i = 0; i < count; i++)
         forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
     fuse_reply_none(req);

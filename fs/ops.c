@@ -15,6 +15,9 @@
 #include "fs/push.h"
 #include "fs/worker.h"
 
+const char *const message_names[MESSAGES] = {"lookup", "forget", "getattr", "opendir", "readdir",
+                                             "read",   "statfs", "write",   "other"};
+
 static void on_init(void *userdata, struct fuse_conn_info *conn)
 {
     (void)userdata;
@@ -25,14 +28,13 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
     conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 }
 
-static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+static void reply_attr(fuse_req_t req, fuse_ino_t node)
 {
     struct fs *fs = fs_of(req);
     struct stat st;
     struct entry e;
     struct node_info info;
     struct shot_info shot;
-    (void)fi;
     if (node & NODE_CALL) {
         int rc = cache_entry(fs->cache, (int64_t)(node & ~NODE_CALL), &e);
         if (rc < 0) {
@@ -56,12 +58,24 @@ static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
     }
 }
 
-/* A file of .cdrfs that can be written to; the others are snapshots. */
-static bool is_writable(fuse_req_t req, fuse_ino_t node)
+static void on_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+    (void)fi;
+    count_message(req, MESSAGE_GETATTR);
+    reply_attr(req, node);
+}
+
+/* Which file of .cdrfs that is, if it can be written to; else -1. One that is read, too, is a
+ * snapshot. */
+static int written_at(fuse_req_t req, fuse_ino_t node)
 {
     struct node_info info;
-    return !(node & (NODE_CALL | NODE_SHOT)) && nodes_get(fs_of(req)->nodes, node, &info) == 0 &&
-           info.dir.kind == FILE_CONTROL;
+    struct shot_info shot;
+    if (node & NODE_SHOT)
+        return shots_get(fs_of(req)->shots, node, &shot) == 0 ? control_written_at(shot.ino) : -1;
+    bool file = !(node & NODE_CALL) && nodes_get(fs_of(req)->nodes, node, &info) == 0 &&
+                info.dir.kind == FILE_CONTROL;
+    return file ? info.dir.axis : -1;
 }
 
 /*
@@ -71,6 +85,7 @@ static bool is_writable(fuse_req_t req, fuse_ino_t node)
  */
 static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)node, (void)fi;
     fuse_reply_err(req, ENOSYS);
 }
@@ -88,6 +103,7 @@ static void read_shot(fuse_req_t req, uint64_t node, size_t size, off_t off)
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
+    count_message(req, MESSAGE_READ);
     struct fs *fs = fs_of(req);
     int64_t id = (int64_t)(node & ~NODE_CALL);
     char *body = NULL;
@@ -112,6 +128,7 @@ static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 
 static void on_statfs(fuse_req_t req, fuse_ino_t node)
 {
+    count_message(req, MESSAGE_STATFS);
     int64_t calls, bytes;
     struct statvfs st = {.f_bsize = 512, .f_frsize = 512, .f_namemax = 255, .f_flag = ST_RDONLY};
     (void)node;
@@ -130,41 +147,47 @@ static void on_statfs(fuse_req_t req, fuse_ino_t node)
 /* Without default_permissions this is what access(2) says. */
 static void on_access(fuse_req_t req, fuse_ino_t node, int mask)
 {
-    bool writable = is_writable(req, node), file = writable || node & (NODE_CALL | NODE_SHOT);
+    count_message(req, MESSAGE_OTHER);
+    bool writable = written_at(req, node) >= 0, file = writable || node & (NODE_CALL | NODE_SHOT);
     fuse_reply_err(req, mask & W_OK && !writable ? EROFS : file && mask & X_OK ? EACCES : 0);
 }
 
 static void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int set,
                        struct fuse_file_info *fi)
 {
-    (void)st;
-    if (is_writable(req, node) && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
-                                            FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME_NOW)))
-        on_getattr(req, node, fi); /* a shell's `>` truncates first */
+    count_message(req, MESSAGE_OTHER);
+    (void)st, (void)fi;
+    if (written_at(req, node) >= 0 && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
+                                                FUSE_SET_ATTR_CTIME | FUSE_SET_ATTR_MTIME_NOW)))
+        reply_attr(req, node); /* a shell's `>` truncates first */
     else
         fuse_reply_err(req, EROFS);
 }
 
 static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)parent, (void)name, (void)mode, (void)dev;
     fuse_reply_err(req, EROFS);
 }
 
 static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)parent, (void)name, (void)mode;
     fuse_reply_err(req, EROFS);
 }
 
 static void on_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)parent, (void)name;
     fuse_reply_err(req, EROFS);
 }
 
 static void on_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)target, (void)parent, (void)name;
     fuse_reply_err(req, EROFS);
 }
@@ -172,12 +195,14 @@ static void on_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 static void on_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
                       const char *newname, unsigned flags)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
     fuse_reply_err(req, EROFS);
 }
 
 static void on_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t newparent, const char *newname)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)node, (void)newparent, (void)newname;
     fuse_reply_err(req, EROFS);
 }
@@ -185,6 +210,7 @@ static void on_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t newparent, const
 static void on_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                       struct fuse_file_info *fi)
 {
+    count_message(req, MESSAGE_OTHER);
     (void)parent, (void)name, (void)mode, (void)fi;
     fuse_reply_err(req, EROFS);
 }
@@ -221,9 +247,11 @@ static void restore(struct fs *fs, fuse_ino_t node)
 static void on_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
                      struct fuse_file_info *fi)
 {
+    count_message(req, MESSAGE_WRITE);
     (void)off;
     struct fs *fs = fs_of(req);
-    int rc = is_writable(req, node) ? control_write(fs, buf, size) : -EROFS;
+    int control = written_at(req, node);
+    int rc = control < 0 ? -EROFS : control_write(fs, (enum control)control, buf, size);
     bool mapped = fi->writepage;
     if (rc < 0)
         fuse_reply_err(req, -rc);

@@ -33,6 +33,14 @@ void park_destroy(struct park *p)
     free(p);
 }
 
+size_t park_count(struct park *p)
+{
+    pthread_mutex_lock(&p->lock);
+    size_t n = HASH_COUNT(p->slots);
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
 static struct slot *find(struct park *park, uint64_t id)
 {
     struct slot *s;

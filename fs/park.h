@@ -42,6 +42,9 @@ struct parked {
 struct park *park_create(void);
 void park_destroy(struct park *p); /* nothing may be parked any more; accepts NULL */
 
+/* How many requests wait. */
+size_t park_count(struct park *p);
+
 /* A copy of *model that can wait; NULL: no memory. Ended by park_end(). */
 struct parked *park_new(struct fs *fs, const struct parked *model);
 

@@ -52,6 +52,20 @@ int path_date(const char *name, struct range *ret)
     return 0;
 }
 
+int path_dates(const char *name, struct range *ret)
+{
+    char from[16];
+    struct range a, b;
+    const char *dots = strstr(name, "..");
+    if (!dots)
+        return path_date(name, ret);
+    if (!str_copy(from, sizeof(from), name, (size_t)(dots - name)) || path_date(from, &a) < 0 ||
+        path_date(dots + 2, &b) < 0 || a.lo >= b.hi)
+        return -EINVAL;
+    *ret = (struct range){a.lo, b.hi};
+    return 0;
+}
+
 static const char *const tree_names[TREES] = {NULL, "csv", "ndjson"};
 static const char *const suffixes[TREES] = {"", ".csv", ".ndjson"};
 
@@ -66,21 +80,22 @@ const char *path_tree_name(enum tree tree)
 }
 
 /* The date in the name of a window, or of a file in the trees that have one file a date. */
-static int dated_name(enum tree tree, const char *name, struct range *ret)
+static int dated_name(const struct dir *parent, const char *name, struct range *ret)
 {
-    char date[16];
-    size_t n = strlen(name), suffix = strlen(suffixes[tree]);
-    if (n < suffix || n - suffix >= sizeof(date) || strcmp(name + n - suffix, suffixes[tree]) != 0)
+    char date[40];
+    const char *end = suffixes[parent->tree];
+    size_t n = strlen(name), suffix = strlen(end);
+    if (n < suffix || n - suffix >= sizeof(date) || strcmp(name + n - suffix, end) != 0)
         return -EINVAL;
     str_copy(date, sizeof(date), name, n - suffix);
-    return path_date(date, ret);
+    return parent->explained ? path_dates(date, ret) : path_date(date, ret);
 }
 
 static int window_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
                         const char **reason)
 {
     struct range r;
-    if (dated_name(parent->tree, name, &r) < 0) {
+    if (dated_name(parent, name, &r) < 0) {
         *reason = "not a date";
         return -ENOENT;
     }
@@ -140,9 +155,13 @@ static bool control_child(const struct dir *parent, const char *name, struct dir
 {
     *ret = (struct dir){.kind = DIR_CONTROL, .q = QUERY_ALL};
     if (parent->kind != DIR_CONTROL)
-        return parent->root && parent->tree == TREE_JSON && strcmp(name, ".cdrfs") == 0;
+        return parent->root && !parent->explained && parent->tree == TREE_JSON &&
+               strcmp(name, ".cdrfs") == 0;
     ret->kind = FILE_CONTROL;
     ret->axis = control_by_name(name);
+    if (ret->axis == CONTROL_EXPLAIN)
+        *ret = path_root();
+    ret->explained = ret->root;
     return ret->axis >= 0;
 }
 
@@ -158,8 +177,8 @@ static int filters_child(const struct dir *parent, const char *name, int64_t now
     return -ENOENT;
 }
 
-int path_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
-               const char **reason)
+static int child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
+                 const char **reason)
 {
     switch (parent->kind) {
     case DIR_FILTERS:
@@ -175,6 +194,15 @@ int path_child(const struct dir *parent, const char *name, int64_t now, struct d
         *reason = "a date holds no directories";
         return -ENOENT;
     }
+}
+
+int path_child(const struct dir *parent, const char *name, int64_t now, struct dir *ret,
+               const char **reason)
+{
+    int rc = child(parent, name, now, ret, reason);
+    if (rc == 0 && parent->explained)
+        ret->explained = true;
+    return rc;
 }
 
 int path_call(const char *name, char uuid[CALL_UUID_MAX])

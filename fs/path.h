@@ -10,6 +10,8 @@
  *     .../2026-05-26/UUID.json   a call
  *     .../by-uuid                DIR_UUID: holds every call of its conjunction, lists none
  *     /.cdrfs                    DIR_CONTROL; its files are FILE_CONTROL (fs/control.h)
+ *     /.cdrfs/explain            the same tree, explained: windows, rendered files and calls of
+ *                                by-uuid are files there, and 2026-05-01..2026-05-31 is a window
  *     /csv, /ndjson              the same tree; .../2026-05-26.csv is a FILE_RENDERED
  */
 #ifndef CDRFS_FS_PATH_H
@@ -25,7 +27,7 @@ enum dir_kind {
     DIR_AXIS,
     DIR_WINDOW,
     DIR_UUID,
-    DIR_CONTROL,
+    DIR_CONTROL, /* /.cdrfs */
     FILE_RENDERED,
     FILE_CONTROL
 };
@@ -35,6 +37,7 @@ struct dir {
     enum dir_kind kind;
     enum tree tree;
     bool root;      /* of its tree */
+    bool explained; /* stands below /.cdrfs/explain */
     int axis;       /* of DIR_AXIS: index into `axes`; of FILE_CONTROL: which */
     struct query q; /* the conjunction so far; of a window with its interval of end_time */
 };
@@ -44,6 +47,10 @@ struct dir path_root(void);
 
 /* A date, month or hour as an interval of UTC seconds. -EINVAL. */
 int path_date(const char *name, struct range *ret) MUST_CHECK;
+
+/* The same, or two with `..` between them: from the beginning of the one to the end of the other.
+ */
+int path_dates(const char *name, struct range *ret) MUST_CHECK;
 
 /*
  * The directory that parent has under this name, at the given time. -ENOENT with a reason (a

@@ -158,6 +158,7 @@ static void open_when_whole(fuse_req_t req, struct dirh *h)
 void fs_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     struct fs *fs = fs_of(req);
+    count_message(req, MESSAGE_OPENDIR);
     struct dirh *h = calloc(1, sizeof(*h));
     int rc = h ? nodes_get(fs->nodes, node, &h->info) : -ENOMEM;
     (void)fi;
@@ -181,6 +182,7 @@ static struct dirh *dirh_of(const struct fuse_file_info *fi)
 void fs_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     (void)node;
+    count_message(req, MESSAGE_OTHER);
     free_handle(fs_of(req), dirh_of(fi));
     fuse_reply_err(req, 0);
 }
@@ -261,8 +263,8 @@ static bool put_dir(struct filling *f, const char *name, off_t next)
 static bool wants_all_first(const struct fs *fs, const struct dirh *h)
 {
     const struct dir *d = &h->info.dir;
-    bool dates =
-        d->tree == TREE_JSON && (d->kind == DIR_DATES || d->kind == DIR_FILTERS) && !d->root;
+    bool dates = d->tree == TREE_JSON && !d->explained &&
+                 (d->kind == DIR_DATES || d->kind == DIR_FILTERS) && !d->root;
     return dates && !h->whole && cache_selective(fs->cache, &d->q) &&
            cache_much_missing(fs->cache, &d->q);
 }
@@ -370,6 +372,8 @@ static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct di
     }
     model.since = h->since;
     int rc = answer(fs, &model, &f);
+    if (off == 0 && h->info.dir.kind == DIR_WINDOW)
+        cache_asked(fs->cache, h->whole);
     if (rc == -EAGAIN && is_from_crawler(req)) {
         free(f.buf);
         h->whole = true; /* what is held is all it gets */
@@ -392,6 +396,7 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
 {
     struct fs *fs = fs_of(req);
     struct dirh *h = dirh_of(fi);
+    count_message(req, MESSAGE_READDIR);
     struct query q = h->info.dir.q; /* h may be gone once the request is answered */
     bool visit = off == 0 && h->info.dir.kind == DIR_WINDOW && !is_from_crawler(req);
     read_window_or_dir(req, size, off, h, plus);

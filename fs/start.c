@@ -16,12 +16,14 @@
 #include "api/plivo.h"
 #include "cache/cache.h"
 #include "fs/channel.h"
+#include "fs/errors.h"
 #include "fs/fs.h"
 #include "fs/handlers.h"
 #include "fs/hup.h"
 #include "fs/notify.h"
 #include "fs/park.h"
 #include "fs/push.h"
+#include "fs/query_path.h"
 #include "fs/shot.h"
 #include "fs/used.h"
 #include "fs/worker.h"
@@ -77,8 +79,9 @@ static bool wait_for_proof(struct proof *p, struct failure *ret)
 
 /* Asks for the last minute. 0, or -EACCES; anything else may mend itself and is only a warning. The
  * server's date is 0 when it did not answer. */
-static int prove_credentials(struct source *s, const struct log *log, int64_t *ret_date)
+static int prove_credentials(struct source *s, const struct fs *fs, int64_t *ret_date)
 {
+    const struct log *log = fs->log;
     struct proof *p = calloc(1, sizeof(*p));
     struct failure f = {0};
     struct query q = QUERY_ALL;
@@ -94,6 +97,8 @@ static int prove_credentials(struct source *s, const struct log *log, int64_t *r
     else
         failure_set(&f, -ETIMEDOUT, 0, "no answer within %d s", PROVE_MOST_S);
     *ret_date = f.date;
+    if (f.err && f.http != 400)
+        errors_add(fs->errors, now, "by-date", &f);
     if (f.err == -EACCES)
         log_line(log, LOG_LEVEL_ERROR, "the API refuses these credentials (%s): %s", f.detail,
                  failure_remedy(&f));
@@ -167,8 +172,11 @@ static void on_report(void *arg, const struct query *q, const char *uuid, const 
 {
     const struct fs *fs = arg;
     char filters[QUERY_KEY_MAX];
-    (void)uuid;
+    struct buf path = buf_make(QUERY_PATH_MAX);
     query_filter_key(q, filters);
+    query_path_days(q, uuid, &path);
+    errors_add(fs->errors, cache_now(fs->cache), path.p ? path.p : "", f);
+    buf_release(&path);
     log_line(fs->log, f->repeated ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s: %s%s%s%s%s (%s)",
              strerror(-f->err), f->detail, *filters ? ", asking for " : "", filters,
              *f->api_id ? ", api_id " : "", f->api_id, failure_remedy(f));
@@ -290,7 +298,11 @@ static int make_cache(const struct options *o, const struct account *a, struct s
     rc = cache_create(&c, &fs->cache, error, ERROR_MAX);
     if (rc == 0 && *cache_warning(fs->cache))
         log_line(fs->log, LOG_LEVEL_WARNING, "%s", cache_warning(fs->cache));
-    return rc < 0 ? rc : make_shots(o, path, fs, error);
+    if (rc == 0)
+        rc = make_shots(o, path, fs, error);
+    fs->store_dir = path; /* the folder's, since */
+    path = NULL;
+    return rc;
 }
 
 static struct fuse_session *make_session(const struct options *o, const struct account *a,
@@ -408,6 +420,9 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .inode32 = o->inode32,
                     .generation = new_generation(),
                     .crawlers = o->crawlers,
+                    .options = o,
+                    .auth_id = a->id,
+                    .api_url = o->api_url ? o->api_url : dialect_by_name(o->dialect)->default_url,
                     .nodes = nodes_create(),
                     .park = park_create(),
                     .used = used_create()};
@@ -415,12 +430,15 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, told like a full disk */
     hup_block();
     fs.push = push_create(&fs);
-    int rc = fs.nodes && fs.park && fs.used && fs.push ? mask_init(&log.mask, a->token) : -ENOMEM;
+    fs.errors = errors_create(&log.mask);
+    int rc = fs.nodes && fs.park && fs.used && fs.push && fs.errors ? mask_init(&log.mask, a->token)
+                                                                    : -ENOMEM;
     if (rc == 0)
         rc = channel_prepare(o->mountpoint, error, sizeof(error));
     if (rc == 0)
         rc = make_source(o, a, &s, error);
-    if (rc == 0 && (rc = prove_credentials(s, &log, &date)) < 0)
+    fs.source = s;
+    if (rc == 0 && (rc = prove_credentials(s, &fs, &date)) < 0)
         s->ops->destroy(s);
     if (rc == 0)
         rc = make_cache(o, a, s, date, &fs, error);
@@ -435,6 +453,8 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
     worker_destroy(fs.worker);
     cache_destroy(fs.cache);
     push_destroy(fs.push);
+    errors_destroy(fs.errors);
+    free(fs.store_dir);
     shots_destroy(fs.shots);
     used_destroy(fs.used);
     park_destroy(fs.park);

@@ -91,7 +91,8 @@ def test_the_shell_can_write_it(held):
 def test_it_is_there_and_not_listed_in_the_root(held):
     _, mount = held
     assert ".cdrfs" not in os.listdir(mount.path)
-    assert sorted(os.listdir(mount / ".cdrfs")) == ["refresh", "status"]
+    assert sorted(os.listdir(mount / ".cdrfs")) == [
+        "config", "errors", "explain", "metrics", "prefetch", "refresh", "status"]
     mode = os.stat(mount / ".cdrfs" / "refresh").st_mode
     assert stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o200
     assert error_of(os.unlink, mount / ".cdrfs" / "refresh") == "EROFS"
