@@ -16,7 +16,8 @@ import pytest
 from harness import CDRFS, PATIENCE_S, ROOT, clean_env
 
 MAN = ROOT / "docs/man"
-PAGES = ["cdrfs.1", "cdrfs-tree.5"]
+PAGES = ["cdrfs.1", "cdrfsctl.1", "cdrfs-tree.5"]
+COMMANDS = ["status", "explain", "refresh", "prefetch"]
 
 
 def out(*command, **options):
@@ -141,6 +142,11 @@ def test_the_manual_of_the_tree_has_each_axis(tables):
     assert found == [("by-date", "DATE: the day in which the call ended"), *expected]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_manual_of_the_control_program_has_each_command(command):
+    assert re.search(rf"^\*{command}\*", section(source("cdrfsctl.1"), "COMMANDS"), re.M)
+
+
 # --- completions ---
 
 
@@ -189,6 +195,13 @@ def test_bash_offers_values(tables, tmp_path):
     assert bash("cdrfs", "-o", "ttl", "=") == []
 
 
+def test_bash_offers_the_commands_of_the_control_program(tmp_path):
+    (tmp_path / "path").mkdir()
+    assert bash("cdrfsctl", "") == sorted(COMMANDS)
+    assert bash("cdrfsctl", "re") == ["refresh"]
+    assert bash("cdrfsctl", "status", "", cwd=tmp_path) == ["path"]
+
+
 def fish(line):
     """What fish offers at the end of a line."""
     program = line.split()[0]
@@ -208,11 +221,17 @@ def test_fish_offers_each_option_with_its_values(tables):
     assert fish("cdrfs comple") == ["completions/"]
 
 
+def test_fish_offers_the_commands_of_the_control_program():
+    assert fish("cdrfsctl ") == sorted(COMMANDS)
+    assert fish("cdrfsctl status completio") == ["completions/"]
+
+
 class Zsh:
     """An interactive zsh on a terminal, with our completions and nobody's settings."""
 
     def __init__(self, folder):
-        shutil.copy(ROOT / "completions/cdrfs.zsh", folder / "_cdrfs")
+        for program in ("cdrfs", "cdrfsctl"):
+            shutil.copy(ROOT / f"completions/{program}.zsh", folder / f"_{program}")
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
@@ -261,3 +280,9 @@ def test_zsh_offers_values(zsh, tables):
         for value in values:
             assert f"cdrfs -o {name}={value}" in zsh.after(f"cdrfs -o {name}={value[:-1]}\t")
             assert f",{name}={value}" in zsh.after(f"cdrfs -o ttl=5,{name}={value[:-1]}\t")
+
+
+def test_zsh_offers_the_commands_of_the_control_program(zsh):
+    assert zsh.lists("cdrfsctl ") == sorted(COMMANDS)
+    for command in COMMANDS:
+        assert f"cdrfsctl {command}" in zsh.after(f"cdrfsctl {command[:-1]}\t")
