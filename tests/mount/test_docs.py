@@ -82,7 +82,7 @@ def test_each_example_prints_and_costs_what_the_document_says(account):
 
 
 def sources():
-    for part in ("api", "cache", "fs"):
+    for part in ("api", "cache", "fs", "ctl"):
         for path in sorted((ROOT / part).glob("*.[ch]")):
             yield f"{part}/{path.name}", path.read_text(encoding="utf-8")
 
