@@ -160,19 +160,33 @@ static int find_by_name(struct reading *r, struct store *s, const struct query *
     return rc == 0 ? check_day_of(r, ret) : rc;
 }
 
+static int find_in(struct store *s, const struct query *q, const char *uuid, struct entry *ret)
+{
+    CLEANUP_READING struct reading r;
+    return find_by_name(&r, s, q, uuid, ret);
+}
+
 int store_find(struct store *s, const struct query *q, const char *uuid, struct entry *ret,
                bool *matches)
 {
+    struct entry again;
+    int rc = find_in(s, q, uuid, ret);
+    *matches = rc == 0;
+    if (rc != -ENOENT)
+        return rc;
     {
         CLEANUP_READING struct reading r;
-        int rc = find_by_name(&r, s, q, uuid, ret);
-        *matches = rc == 0;
-        if (rc != -ENOENT)
-            return rc;
+        rc = find_by_name(&r, s, NULL, uuid, ret);
+        if (rc == -ENOENT)
+            return reading_absent(&r, q);
     }
-    CLEANUP_READING struct reading r;
-    int rc = find_by_name(&r, s, NULL, uuid, ret);
-    return rc == -ENOENT ? reading_absent(&r, q) : rc;
+    if (rc < 0)
+        return rc;
+    rc = find_in(s, q, uuid, &again); /* it may have come just now, and be in q */
+    *matches = rc == 0;
+    if (rc == 0)
+        *ret = again;
+    return rc == -ENOENT ? 0 : rc;
 }
 
 int store_entry(struct store *s, int64_t id, struct entry *ret)

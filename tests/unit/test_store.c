@@ -1250,6 +1250,41 @@ START_TEST(a_writer_killed_at_any_moment_leaves_whole_spans)
 }
 END_TEST
 
+#define COMING 1500
+
+/* Looks for each call until it is there. */
+static void *look_for_each(void *arg)
+{
+    int *elsewhere = arg;
+    struct query q = QUERY_ALL;
+    query_meet_range(&q, AXIS_END_TIME, (struct range){NOON, NOON + 1});
+    for (int i = 0; i < COMING; i++) {
+        char uuid[16];
+        struct entry e;
+        bool matches = false;
+        snprintf(uuid, sizeof(uuid), "u%d", i);
+        while (store_find(store, &q, uuid, &e, &matches) == -ENOENT)
+            ;
+        *elsewhere += !matches;
+    }
+    return NULL;
+}
+
+START_TEST(a_call_that_comes_while_it_is_looked_for_is_where_it_belongs)
+{
+    pthread_t thread;
+    int elsewhere = 0;
+    ck_assert_int_eq(pthread_create(&thread, NULL, look_for_each, &elsewhere), 0);
+    for (int i = 0; i < COMING; i++) {
+        char uuid[16];
+        snprintf(uuid, sizeof(uuid), "u%d", i);
+        put_alone(uuid, NOON, "{}\n");
+    }
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(elsewhere, 0);
+}
+END_TEST
+
 int main(void)
 {
     const struct unit_test tests[] = {
@@ -1294,6 +1329,7 @@ int main(void)
         ONCE(a_store_of_a_newer_cdrfs_is_refused),
         ONCE(another_programs_database_is_refused_and_left_alone),
         ONCE(another_programs_database_of_a_high_version_is_not_taken_for_a_newer_store),
+        ONCE(a_call_that_comes_while_it_is_looked_for_is_where_it_belongs),
         EACH(a_file_of_noise_is_refused_and_left_alone, noise_sizes),
         ONCE(a_store_cut_short_is_refused_or_fails_but_never_crashes),
         ONCE(an_empty_file_becomes_a_store),
