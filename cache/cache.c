@@ -204,9 +204,7 @@ bool cache_selective(struct cache *c, const struct query *q)
     return picks;
 }
 
-/* What of q's interval can be asked for at all; false when nothing. The second that is running now
- * can be, the next one not. */
-static bool askable_part(struct cache *c, const struct query *q, struct query *ret)
+bool cache_askable(struct cache *c, const struct query *q, struct query *ret)
 {
     *ret = *q;
     query_meet_range(ret, AXIS_END_TIME, (struct range){cache_served_from(c), cache_now(c) + 1});
@@ -225,7 +223,7 @@ static void missing(struct cache *c, struct cover_rule rule, struct cover_when w
                     const struct query *q, struct ivset *out)
 {
     struct query askable;
-    if (askable_part(c, q, &askable))
+    if (cache_askable(c, q, &askable))
         remainder_of(c, rule, when, &askable, out);
 }
 

@@ -157,13 +157,11 @@ static void add_up(struct cache *c, const struct query *q, struct ivset *missing
 static void explain_costs(struct cache *c, const struct query *q, struct cache_explained *ret)
 {
     CLEANUP_IVSET struct ivset missing = {0}, all = {0};
-    struct query askable = *q;
+    struct query askable;
     ret->sure = true;
     cache_missing(c, c->rule, UINT64_MAX, q, &missing);
     add_up(c, q, &missing, &ret->requests, ret);
-    query_meet_range(&askable, AXIS_END_TIME,
-                     (struct range){cache_served_from(c), cache_now(c) + 1});
-    if (askable.none)
+    if (!cache_askable(c, q, &askable))
         return;
     ivset_add(&all, askable.num[AXIS_END_TIME]);
     add_up(c, q, &all, &ret->reread, ret);

@@ -200,6 +200,10 @@ void keeper_free_fetches(struct cache *c);
 /* From any thread: hands a message over. It is freed by the keeper. */
 void cache_post(struct cache *c, struct post *p);
 
+/* What of q's interval can be asked for at all; false when nothing. The second that is running now
+ * can be, the next one not. */
+bool cache_askable(struct cache *c, const struct query *q, struct query *ret);
+
 /* The instants of q that must be asked for; after_seq and rule as in cover.h. Takes cover_lock. */
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
                    const struct query *q, struct ivset *out);

@@ -166,12 +166,10 @@ static void init(struct prefetching *p, uint64_t number, const char *name, const
 
 int cache_prefetch(struct cache *c, const char *name, const struct query *q)
 {
-    struct query askable = *q;
+    struct query askable;
     uint64_t number = 0;
     int rc = 0;
-    query_meet_range(&askable, AXIS_END_TIME,
-                     (struct range){cache_served_from(c), cache_now(c) + 1});
-    if (!q->none && askable.none)
+    if (!cache_askable(c, q, &askable) && !q->none)
         return -ENODATA;
     pthread_mutex_lock(&c->cover_lock);
     bool joined = is_under_way(c, name);
