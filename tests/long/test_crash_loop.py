@@ -1,23 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Hundreds of kills and copies of one store after another; tests/mount/crashes.py says what must hold."""
 
-import contextlib
-
 import pytest
 
-from crashes import Crashes
-
-
-@contextlib.contextmanager
-def crashing(*args, **options):
-    crashes = Crashes(*args, **options)
-    try:
-        yield crashes
-        crashes.finish()
-    finally:
-        crashes.end()
-        for what in sorted(crashes.figures):
-            print(f"{what:32} {crashes.figures[what]:7}")
+from crashes import crashing
 
 
 @pytest.mark.parametrize("seed", [11, 12])

@@ -354,3 +354,16 @@ class Crashes:
                     self.look(self.mount, name, view, False)
         self.leave(self.mount)
         self.mount = None
+
+
+@contextlib.contextmanager
+def crashing(*args, **options):
+    """Crashes that are finished when all went well, and ended in any case; prints the figures."""
+    crashes = Crashes(*args, **options)
+    try:
+        yield crashes
+        crashes.finish()
+    finally:
+        crashes.end()
+        for what in sorted(crashes.figures):
+            print(f"{what:32} {crashes.figures[what]:7}")

@@ -1,20 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A few rounds of what tests/long/test_crash_loop.py does for minutes."""
 
-import contextlib
-
-from crashes import Crashes
-
-
-@contextlib.contextmanager
-def crashing(*args, **options):
-    crashes = Crashes(*args, **options)
-    try:
-        yield crashes
-        crashes.finish()
-    finally:
-        crashes.end()
-        print(dict(crashes.figures))
+from crashes import crashing
 
 
 def test_ten_kills_while_much_goes_on(tmp_path):
