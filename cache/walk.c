@@ -198,7 +198,7 @@ int64_t walk_next(struct walk *w)
         return w->look;
     }
     skip_done(w);
-    if (w->next >= w->end)
+    if (w->next >= w->end || (w->in_order && w->out))
         return -1;
     int64_t offset = w->next;
     w->next += w->limit;
@@ -215,7 +215,10 @@ static void next_pass(struct walk *w)
     w->pass++;
     w->before_rows = w->moved || w->doubles ? -1 : (int64_t)w->nrows;
     w->before_sum = w->sum;
-    w->shift = w->doubles && !w->shift ? w->limit / 2 : 0;
+    w->in_order = w->moved && w->pass >= WALK_IN_ORDER;
+    w->in_doubt = false;
+    w->least = 0;
+    w->shift = w->doubles && !w->shift && !w->in_order ? w->limit / 2 : 0;
     w->doubles = 0;
     w->nrows = 0;
     w->sum = 0;
@@ -228,6 +231,21 @@ static void next_pass(struct walk *w)
     w->full_end = 0;
     w->short_at = INT64_MAX;
     w->last = -1;
+}
+
+/* The next page of a pass in order came; w->total is still that of the one before. */
+static void follow(struct walk *w, int64_t offset, int64_t total, int n, int again)
+{
+    int64_t arrived = w->total < 0 ? 0 : total - w->total;
+    bool last = offset + n == total;
+    if (offset == 0)
+        w->least = total;
+    if (arrived < 0 || again > arrived || (!last && n != w->limit) || offset + n > total)
+        w->in_doubt = true;
+    if (last && !w->in_doubt && (int64_t)w->nrows >= w->least)
+        w->state = WALK_WHOLE;
+    if (w->end < whole_pages(w, total))
+        w->end = whole_pages(w, total);
 }
 
 /* All pages of the pass came. */
@@ -294,6 +312,8 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         w->state = WALK_BROKEN;
         return 0;
     }
+    if (w->in_order)
+        follow(w, offset, total, n, n - added);
     if (w->total >= 0 && total != w->total)
         w->moved = true;
     w->total = total;
@@ -303,10 +323,10 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
         w->last = offset;
     if (w->pass == 1 && mark_done(w, offset) < 0)
         return -ENOMEM;
-    if (held >= 0 && held == total && total == w->most_total) {
+    if (held >= 0 && held == total && total == w->most_total)
         w->state = WALK_WHOLE;
+    if (w->state != WALK_ASKING)
         return 0;
-    }
     if (offset == 0)
         plan_pages(w, held);
     skip_done(w);

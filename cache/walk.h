@@ -20,6 +20,13 @@
  * has in two neighbouring rows, on two pages, is then on one, where the page's decoder sees that it
  * is no sign of rows that moved, and sets the second aside.
  *
+ * While calls arrive all the time no two answers agree, and pages asked for side by side may miss a
+ * call that an arrival pushed from the one to the other. After a few such passes one goes page by
+ * page: arrivals only push a call on, to pages still to come, so that a pass in order brings each
+ * call that was there when it began. It is believed when its totals never fell, each page but the
+ * last was full, the last ended where its own total says, no page repeated more rows than had
+ * arrived since the one before, and all rows together are no fewer than the first total.
+ *
  * A row is known by a number: a hash of its call_uuid, or walk_bad_row() for one without. Rows are
  * counted once, however often they come. `next` is never looked at.
  */
@@ -28,8 +35,9 @@
 
 #include "api/query.h"
 
-#define WALK_PASSES 4        /* while counts disagree */
-#define WALK_MOVED_PASSES 12 /* while they disagree because calls arrive */
+#define WALK_PASSES 4       /* while counts disagree */
+#define WALK_MOVED_PASSES 8 /* while they disagree because calls arrive */
+#define WALK_IN_ORDER 4     /* the first of these that goes page by page */
 #define WALK_PAGES_MAX                                                                             \
     250000 /* of one pass: five million calls; more is no window but a mistake                     \
             */
@@ -47,6 +55,9 @@ struct walk {
     int64_t shift;      /* rows by which this pass's second page overlaps its first */
     int64_t short_at;   /* the lowest page that was not full; INT64_MAX: none */
     int64_t last;       /* the highest page that had rows; -1: none */
+    bool in_order;      /* this pass asks for one page after the other */
+    bool in_doubt;      /* and is no proof */
+    int64_t least;      /* its first total */
     int out;            /* pages asked and not yet come */
     int64_t doubles;    /* rows that came again in this pass */
     int64_t probe;      /* offset of the page behind all rows; -1 while it is not wanted */
