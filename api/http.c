@@ -68,6 +68,10 @@ struct http {
 
     /* The rest belongs to the thread. */
     struct pace pace;
+    bool may_have;           /* who shares the rate has let one go that is still here */
+    pthread_mutex_t sharing; /* guards these */
+    int64_t (*may)(void *arg, int64_t now_ms);
+    void *may_arg;
     struct job *waiting;
     struct job *running;
     int nrunning;
@@ -177,6 +181,22 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     return size * n;
 }
 
+/* 0, and a request may go out; or the milliseconds until it is worth asking again. */
+static int64_t may_send(struct http *h, int64_t now)
+{
+    int64_t pause = 0;
+    pthread_mutex_lock(&h->sharing);
+    if (h->may && !h->may_have)
+        pause = h->may(h->may_arg, now);
+    pthread_mutex_unlock(&h->sharing);
+    h->may_have = !pause; /* it stays ours until a request goes out */
+    if (!pause)
+        pause = pace_take(&h->pace, now);
+    if (!pause)
+        h->may_have = false;
+    return pause;
+}
+
 /* curl sends a request anew by itself when a connection that it found open breaks at once. That is
  * one request more for the API, so it takes a token like any other, or is an attempt that failed.
  */
@@ -186,7 +206,7 @@ static int on_send(void *arg, char *to, char *from, int to_port, int from_port)
     (void)to, (void)from, (void)to_port, (void)from_port;
     bool again = j->left;
     j->left = true;
-    if (again && pace_take(&j->http->pace, now_ms()) != 0)
+    if (again && may_send(j->http, now_ms()) != 0)
         return CURL_PREREQFUNC_ABORT;
     count(&j->http->counters.sent, 1);
     if (again)
@@ -495,6 +515,14 @@ static bool held_back(struct http *h, struct job *j, int64_t now)
     return true;
 }
 
+void http_share_rate(struct http *h, int64_t (*may)(void *arg, int64_t now_ms), void *arg)
+{
+    pthread_mutex_lock(&h->sharing);
+    h->may = may;
+    h->may_arg = arg;
+    pthread_mutex_unlock(&h->sharing);
+}
+
 /* Starts what may start; returns the milliseconds until more may. */
 static int64_t start_ready(struct http *h)
 {
@@ -510,7 +538,7 @@ static int64_t start_ready(struct http *h)
             continue;
         if (h->nrunning >= h->connections)
             return POLL_MOST_MS;
-        int64_t pause = pace_take(&h->pace, now);
+        int64_t pause = may_send(h, now);
         if (pause)
             return pause;
         DL_DELETE(h->waiting, j);
@@ -572,6 +600,7 @@ static void release(struct http *h)
     free(h->auth_id);
     free(h->ca_file);
     free(h->probe_url);
+    pthread_mutex_destroy(&h->sharing);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }
@@ -582,6 +611,7 @@ int http_create(const struct http_opts *o, struct http **ret)
     if (!h)
         return -ENOMEM;
     pthread_mutex_init(&h->lock, NULL);
+    pthread_mutex_init(&h->sharing, NULL);
     h->connections = o->connections;
     h->timeout_ms = (long)o->timeout_ms;
     h->noise = (uint32_t)now_ms() ^ (uint32_t)(uintptr_t)h;

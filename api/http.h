@@ -86,6 +86,9 @@ void http_destroy(struct http *h);
 void http_get(struct http *h, const char *url, const struct urgency *u, http_done_fn *done,
               void *arg);
 
+/* As share_rate() of source.h. Any thread. */
+void http_share_rate(struct http *h, int64_t (*may)(void *arg, int64_t now_ms), void *arg);
+
 /* Any thread. */
 void http_stats(struct http *h, struct http_stats *ret);
 

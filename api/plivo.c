@@ -140,6 +140,11 @@ static void fetch_call(struct source *s, const char *uuid, source_fn *done, void
     send_ask(p, &url, NULL, (struct ask){p, done, arg, true, 0});
 }
 
+static void share_rate(struct source *s, int64_t (*may)(void *arg, int64_t now_ms), void *arg)
+{
+    http_share_rate(plivo_of(s)->http, may, arg);
+}
+
 static void destroy(struct source *s)
 {
     struct plivo *p = plivo_of(s);
@@ -158,6 +163,7 @@ int plivo_create(const struct plivo_opts *o, struct source **ret)
         .narrowest = narrowest,
         .fetch_page = fetch_page,
         .fetch_call = o->dialect->one_call ? fetch_call : NULL,
+        .share_rate = share_rate,
         .destroy = destroy,
     };
     p->source.ops = &p->ops;

@@ -30,6 +30,10 @@ struct source_ops {
     /* One call by its uuid, or NULL where there is no such request. A call that does not exist is
      * -ENOENT. */
     void (*fetch_call)(struct source *s, const char *uuid, source_fn *done, void *arg);
+    /* From now on may(arg, now_ms) is asked before each request goes out, retries included, on the
+     * network thread: 0, and it may, or the milliseconds after which to ask again. NULL: no more;
+     * when this returns it is not being asked. A source without a rate of its own has NULL here. */
+    void (*share_rate)(struct source *s, int64_t (*may)(void *arg, int64_t now_ms), void *arg);
     void (*destroy)(struct source *s);
 };
 

@@ -2,6 +2,7 @@
 #include "cache/cache.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include "api/dialect.h"
 #include "api/utc.h"
 #include "cache/keeper.h"
+#include "cache/pg.h"
 
 void cache_post(struct cache *c, struct post *p)
 {
@@ -121,6 +123,65 @@ static void init(struct cache *c, const struct cache_opts *o)
     pthread_condattr_destroy(&attr);
 }
 
+static void on_news(void *arg, struct tier_news *n)
+{
+    struct cache *c = arg;
+    struct post *p = calloc(1, sizeof(*p));
+    while (!p) { /* it must not be lost */
+        sched_yield();
+        p = calloc(1, sizeof(*p));
+    }
+    p->kind = POST_TIER;
+    p->news = n;
+    cache_post(c, p);
+}
+
+static int64_t tier_now(void *arg)
+{
+    return cache_now(arg);
+}
+
+static int64_t tier_served_from(void *arg)
+{
+    return cache_served_from(arg);
+}
+
+static void on_tier_report(void *arg, const struct failure *f)
+{
+    struct cache *c = arg;
+    if (c->opts.report)
+        c->opts.report(c->opts.report_arg, &QUERY_ALL, "", f);
+}
+
+/* A store that cannot be written could keep nothing of it. */
+static int join_tier(struct cache *c, char *error, size_t cap)
+{
+    struct tier_opts o = {.conninfo = c->opts.shared,
+                          .account = c->opts.account,
+                          .rate = c->opts.rate,
+                          .ttl_s = c->rule.ttl,
+                          .settle_s = c->rule.settle,
+                          .store = c->store,
+                          .now = tier_now,
+                          .served_from = tier_served_from,
+                          .tell = on_news,
+                          .report = on_tier_report,
+                          .arg = c};
+    struct tier *tier;
+    if (!c->opts.shared || store_is_frozen(c->store))
+        return 0;
+    int rc = tier_create(&o, &tier);
+    if (rc < 0) {
+        snprintf(error, cap, "the threads of the shared tier cannot be started: %s; see ulimit -u",
+                 strerror(-rc));
+        return rc;
+    }
+    c->tier = tier;
+    if (c->source->ops->share_rate)
+        c->source->ops->share_rate(c->source, tier_may_send, tier);
+    return 0;
+}
+
 int cache_create(const struct cache_opts *o, struct cache **ret, char *error, size_t cap)
 {
     struct cache *c = calloc(1, sizeof(*c));
@@ -132,6 +193,8 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
     int rc = store_open(o->path, &c->store, error, cap);
     if (rc == 0)
         rc = read_store(c, error, cap);
+    if (rc == 0)
+        rc = join_tier(c, error, cap);
     if (rc == 0 && pthread_create(&c->thread, NULL, run, c) != 0)
         rc = -EAGAIN;
     c->started = rc == 0;
@@ -153,12 +216,19 @@ void cache_destroy(struct cache *c)
     pthread_mutex_unlock(&c->lock);
     if (c->started)
         pthread_join(c->thread, NULL);
+    if (c->tier && c->source->ops->share_rate)
+        c->source->ops->share_rate(c->source, NULL, NULL);
+    if (c->tier)
+        tier_stop(c->tier);
+    c->ended = true;
     c->source->ops->destroy(c->source); /* every page still out comes back as a failure */
     take_posts(c, c->posts);
     keeper_end_wants(c, -ENOTCONN);
     keeper_free_fetches(c);
+    tier_destroy(c->tier);
     store_close(c->store);
     cover_release(&c->cover);
+    ivset_release(&c->archive);
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->cover_lock);
     pthread_mutex_destroy(&c->lock);
@@ -219,12 +289,42 @@ static void remainder_of(struct cache *c, struct cover_rule rule, struct cover_w
     pthread_mutex_unlock(&c->cover_lock);
 }
 
+/* What of q only the shared tier has any more. */
+static void find_archived(struct cache *c, const struct query *q, struct ivset *out)
+{
+    struct query old = *q;
+    query_meet_range(&old, AXIS_END_TIME, (struct range){INT64_MIN, cache_served_from(c)});
+    if (!c->tier || old.none)
+        return;
+    CLEANUP_IVSET struct ivset asked = {0};
+    ivset_add(&asked, old.num[AXIS_END_TIME]);
+    pthread_mutex_lock(&c->cover_lock);
+    ivset_add_common(out, &asked, &c->archive);
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
+bool cache_archived(struct cache *c, int64_t midnight)
+{
+    CLEANUP_IVSET struct ivset archived = {0};
+    struct query day = QUERY_ALL;
+    query_meet_range(&day, AXIS_END_TIME, (struct range){midnight, midnight + UTC_DAY});
+    find_archived(c, &day, &archived);
+    return archived.n > 0;
+}
+
 static void missing(struct cache *c, struct cover_rule rule, struct cover_when when,
                     const struct query *q, struct ivset *out)
 {
     struct query askable;
+    CLEANUP_IVSET struct ivset archived = {0};
     if (cache_askable(c, q, &askable))
         remainder_of(c, rule, when, &askable, out);
+    find_archived(c, q, &archived);
+    for (size_t i = 0; i < archived.n; i++) {
+        struct query part = *q;
+        part.num[AXIS_END_TIME] = archived.v[i];
+        remainder_of(c, rule, when, &part, out);
+    }
 }
 
 void cache_missing(struct cache *c, struct cover_rule rule, uint64_t after_seq,
@@ -284,7 +384,7 @@ void cache_stats(struct cache *c, struct cache_stats *ret)
 
 void cache_refresh(struct cache *c, const struct query *q)
 {
-    struct doubt d = {.q = *q, .seq = atomic_load(&c->last_seq)};
+    struct doubt d = {.q = *q, .seq = atomic_load(&c->last_seq), .at = cache_now(c)};
     pthread_mutex_lock(&c->cover_lock);
     cover_doubt(&c->cover, &d);
     pthread_mutex_unlock(&c->cover_lock);
@@ -352,7 +452,11 @@ bool cache_much_missing(struct cache *c, const struct query *q)
 
 bool cache_beyond(struct cache *c, const struct query *q)
 {
-    return q->num[AXIS_END_TIME].hi <= cache_served_from(c);
+    CLEANUP_IVSET struct ivset archived = {0};
+    if (q->num[AXIS_END_TIME].hi > cache_served_from(c))
+        return false;
+    find_archived(c, q, &archived);
+    return archived.n == 0;
 }
 
 /* Tells of trouble with the store when it is first met. */
@@ -395,9 +499,47 @@ int cache_oldest(struct cache *c, int64_t *ret)
     return told(c, store_oldest(c->store, ret));
 }
 
+/* INT64_MAX: there is none. */
+static int64_t next_archived_day(struct cache *c, int64_t after)
+{
+    int64_t first = after < INT64_MIN + 2 * UTC_DAY ? after : utc_midnight(after) + UTC_DAY;
+    int64_t day = INT64_MAX;
+    pthread_mutex_lock(&c->cover_lock);
+    for (size_t i = 0; i < c->archive.n && day == INT64_MAX; i++) {
+        struct range r = c->archive.v[i];
+        if (r.hi > first)
+            day = r.lo > first ? utc_midnight(r.lo) : first;
+    }
+    pthread_mutex_unlock(&c->cover_lock);
+    return day;
+}
+
 int cache_next_day(struct cache *c, int64_t after, int64_t *ret)
 {
-    return told(c, store_next_day(c->store, after, ret));
+    int64_t archived = next_archived_day(c, after);
+    int rc = told(c, store_next_day(c->store, after, ret));
+    if (archived == INT64_MAX || (rc < 0 && rc != -ENOENT))
+        return rc;
+    if (rc == -ENOENT || archived < *ret)
+        *ret = archived;
+    return 0;
+}
+
+bool cache_may_share(const char *conninfo)
+{
+    return pg_may_use(conninfo);
+}
+
+int cache_unshared(struct cache *c, int64_t *ret)
+{
+    return store_unshared_count(c->store, ret);
+}
+
+bool cache_tier(struct cache *c, struct tier_stats *ret)
+{
+    if (c->tier)
+        tier_stats(c->tier, ret);
+    return c->tier;
 }
 
 int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value), void *arg)

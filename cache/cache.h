@@ -16,6 +16,7 @@
 
 #include "api/source.h"
 #include "cache/store.h"
+#include "cache/tier.h"
 
 struct cache;
 
@@ -27,6 +28,9 @@ struct cache_opts {
     int64_t deadline_ms; /* the longest a want waits */
     int pages_at_once;   /* of one walk */
     int64_t date;        /* what the server's clock just was; 0 unknown */
+    const char *shared;  /* the shared tier (tier.h); NULL: none */
+    const char *account; /* as it knows us */
+    double rate;         /* requests a second of all who share it */
     /* Told of every failed walk and every row that cannot be a file, of who waited in vain, and of
      * a store that cannot be read; on any thread. uuid: the one call that was asked for, or "". */
     void (*report)(void *arg, const struct query *q, const char *uuid, const struct failure *f);
@@ -109,6 +113,18 @@ struct cache_health {
 };
 
 struct cache_health cache_health(struct cache *c);
+
+/* Whether a shared tier can be there: libpq understands it, and it holds no password. */
+bool cache_may_share(const char *conninfo);
+
+/* How the shared tier fares; false: there is none. */
+bool cache_tier(struct cache *c, struct tier_stats *ret);
+
+/* How many calls it has still to be given. */
+int cache_unshared(struct cache *c, int64_t *ret) MUST_CHECK;
+
+/* True when the shared tier has some of that day, which the API no longer serves. */
+bool cache_archived(struct cache *c, int64_t midnight);
 
 /* Counts a question of a reader: whether what is held answered it, or it had to wait. */
 void cache_asked(struct cache *c, bool held);

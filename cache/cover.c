@@ -52,7 +52,7 @@ struct range cover_believed(const struct span *s, struct cover_rule rule, struct
 
 void cover_doubt(struct cover *c, const struct doubt *d)
 {
-    struct doubt all = {.q = QUERY_ALL, .seq = d->seq};
+    struct doubt all = {.q = QUERY_ALL, .seq = d->seq, .at = d->at};
     int kept = 0;
     for (int i = 0; i < c->ndoubts; i++)
         if (!query_implies(&c->doubts[i].q, &d->q))
@@ -76,6 +76,49 @@ static bool is_doubted(const struct cover *c, const struct span *s)
         if (s->seq <= c->doubts[i].seq && touches(&s->q, &c->doubts[i].q))
             return true;
     return false;
+}
+
+int64_t cover_doubted_at(const struct cover *c, const struct query *q)
+{
+    int64_t at = INT64_MIN;
+    for (int i = 0; i < c->ndoubts; i++)
+        if (c->doubts[i].at > at && touches(q, &c->doubts[i].q))
+            at = c->doubts[i].at;
+    return at;
+}
+
+/* The newest reading of q that was made before that time. */
+static const struct span *newest_before(const struct cover *c, const struct query *q,
+                                        int64_t before)
+{
+    const struct span *best = NULL;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->v[i].fetched_at < before && query_filters_imply(q, &c->v[i].q) &&
+            (!best || c->v[i].fetched_at > best->fetched_at))
+            best = &c->v[i];
+    return best;
+}
+
+int64_t cover_held_since(const struct cover *c, const struct query *q, int64_t *ret_to)
+{
+    CLEANUP_IVSET struct ivset rest = {0};
+    int64_t since = INT64_MAX;
+    const struct span *s;
+    struct range all = q->num[AXIS_END_TIME];
+    *ret_to = all.lo;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->v[i].q.num[AXIS_END_TIME].hi > *ret_to && query_filters_imply(q, &c->v[i].q))
+            *ret_to = c->v[i].q.num[AXIS_END_TIME].hi;
+    if (*ret_to > all.hi)
+        *ret_to = all.hi;
+    ivset_add(&rest, (struct range){all.lo, *ret_to});
+    while (!ivset_is_empty(&rest) && (s = newest_before(c, q, since))) {
+        since = s->fetched_at;
+        for (size_t i = 0; i < c->n; i++)
+            if (c->v[i].fetched_at == since && query_filters_imply(q, &c->v[i].q))
+                ivset_cut(&rest, c->v[i].q.num[AXIS_END_TIME]);
+    }
+    return ivset_is_empty(&rest) && since != INT64_MAX ? since : 0;
 }
 
 enum span_state cover_state(const struct cover *c, const struct span *s, struct cover_rule rule,

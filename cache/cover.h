@@ -33,6 +33,7 @@ struct cover_rule {
 struct doubt {
     struct query q;
     uint64_t seq;
+    int64_t at; /* when, for who has other readings than those of this process */
 };
 
 struct cover {
@@ -71,6 +72,13 @@ enum span_state cover_state(const struct cover *c, const struct span *s, struct 
                             int64_t now) MUST_CHECK;
 
 void cover_doubt(struct cover *c, const struct doubt *d);
+
+/* When q's interval was last doubted; INT64_MIN: never. */
+int64_t cover_doubted_at(const struct cover *c, const struct query *q);
+
+/* All of q's interval up to *ret_to is held, by one reading or several, as it was at that time or
+ * later; 0: none of it is, or not so, or only by the two directions together, or no memory. */
+int64_t cover_held_since(const struct cover *c, const struct query *q, int64_t *ret_to);
 
 /* The part of one span's interval that may be believed at that time. */
 struct range cover_believed(const struct span *s, struct cover_rule rule, struct cover_when when);

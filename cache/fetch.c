@@ -50,8 +50,52 @@ static void prepare_walk(struct cache *c, struct fetch *f)
     free((char *)pages.p);
 }
 
-static void start(struct cache *c, const struct query *filters, struct range interval, int64_t most,
-                  bool ahead)
+/* What the API still serves of it is walked. */
+static void begin_walk(struct cache *c, struct fetch *f)
+{
+    f->fetched_at = cache_now(c);
+    query_meet_range(&f->q, AXIS_END_TIME, (struct range){f->served_from, INT64_MAX});
+    if (f->q.none) {
+        failure_set(&f->failure, -EHOSTUNREACH, 0,
+                    "what the API no longer serves cannot be had from the shared tier");
+        walk_break(&f->walk);
+        return;
+    }
+    f->asked_api = true;
+    if (!f->most) /* else the first page says whether it goes on at all */
+        prepare_walk(c, f);
+    ask_pages(c, f);
+}
+
+/* How new a reading of the shared tier must be: newer than a doubt, and than the API's word that
+ * there is such a call. */
+static int64_t not_before(struct cache *c, const struct fetch *f, bool there)
+{
+    int64_t doubted = cover_doubted_at(&c->cover, &f->q);
+    return there ? f->fetched_at : doubted == INT64_MIN ? doubted : doubted + 1;
+}
+
+/* Asks the shared tier first, if there is one. */
+static void begin(struct cache *c, struct fetch *f, bool there)
+{
+    struct tier_claim claim = {.q = f->q,
+                               .asked_at = f->fetched_at,
+                               .not_before = not_before(c, f, there),
+                               .served_from = f->served_from,
+                               .u = &f->urgency,
+                               .arg = f};
+    if (!c->tier) {
+        begin_walk(c, f);
+        return;
+    }
+    claim.held_since = cover_held_since(&c->cover, &f->q, &claim.held_to);
+    f->claiming = tier_claim(c->tier, &claim) == 0;
+    if (!f->claiming)
+        begin_walk(c, f);
+}
+
+void fetch_start(struct cache *c, const struct query *filters, struct range interval,
+                 const struct fetch_wish *wish)
 {
     struct query asked = c->source->ops->narrowest(c->source, filters);
     struct fetch *f = calloc(1, sizeof(*f));
@@ -62,23 +106,12 @@ static void start(struct cache *c, const struct query *filters, struct range int
     f->seq = ++c->last_seq;
     f->fetched_at = cache_now(c);
     f->wanted_ms = clock_ms();
-    f->most = most;
-    atomic_init(&f->urgency.ahead, ahead);
+    f->most = wish->most;
+    f->served_from = c->tier && !wish->there ? cache_served_from(c) : INT64_MIN;
+    atomic_init(&f->urgency.ahead, wish->ahead);
     walk_init(&f->walk, API_PAGE_LIMIT);
-    if (!most) /* else the first page says whether it goes on at all */
-        prepare_walk(c, f);
     DL_APPEND(c->fetches, f);
-    ask_pages(c, f);
-}
-
-void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most)
-{
-    start(c, filters, interval, most, false);
-}
-
-void fetch_ahead(struct cache *c, const struct query *filters, struct range interval)
-{
-    start(c, filters, interval, 0, true);
+    begin(c, f, wish->there);
 }
 
 bool fetch_failed(const struct fetch *f)
@@ -107,6 +140,9 @@ int fetches_cut(struct cache *c, const struct query *q, struct ivset *missing)
 static void free_fetch(struct cache *c, struct fetch *f)
 {
     DL_DELETE(c->fetches, f);
+    if (f->lease)
+        tier_end_lease(c->tier, f->lease, false);
+    free(f->copied);
     walk_release(&f->walk);
     free(f);
 }
@@ -144,16 +180,21 @@ static int store_calls(struct cache *c, struct fetch *f, const struct page *page
     return rc;
 }
 
-static int store_span(struct cache *c, struct fetch *f)
+static int store_span(struct cache *c, struct span *span, bool copied)
 {
-    f->span = (struct span){.q = f->q, .fetched_at = f->fetched_at, .seq = f->seq};
     for (size_t i = 0; i < c->cover.n; i++) { /* this thread alone changes it */
         const struct span *old = &c->cover.v[i];
-        int rc = cover_superseded(old, &f->span) ? store_drop_span(c->store, old->id) : 0;
+        int rc = cover_superseded(old, span) ? store_drop_span(c->store, old->id) : 0;
         if (rc < 0)
             return rc;
     }
-    return store_put_span(c->store, &f->span);
+    return copied ? store_import_span(c->store, span) : store_put_span(c->store, span);
+}
+
+static int store_walked_span(struct cache *c, struct fetch *f)
+{
+    f->span = (struct span){.q = f->q, .fetched_at = f->fetched_at, .seq = f->seq};
+    return store_span(c, &f->span, false);
 }
 
 static void report_bad_rows(struct cache *c, const struct fetch *f, const struct page *page)
@@ -253,7 +294,7 @@ static void store_page(struct cache *c, const struct post *p)
     else
         walk_lost(&f->walk);
     if (rc == 0 && f->walk.state == WALK_WHOLE && !f->over && !f->span.seq)
-        rc = store_span(c, f);
+        rc = store_walked_span(c, f);
     if (rc == 0)
         rc = store_progress(c, f);
     if (rc == 0)
@@ -282,6 +323,108 @@ void fetch_take_page(struct cache *c, struct post *p)
     page_free(p->page);
 }
 
+/* --- what the shared tier gives --- */
+
+static void store_copy(struct cache *c, struct fetch *f, const struct tier_news *n)
+{
+    enum put put;
+    int64_t id;
+    begin_writing(c);
+    int rc = c->write_error;
+    for (int i = 0; i < n->page->ncalls && rc == 0; i++) {
+        rc = store_import_call(c->store, &n->page->calls[i], n->mtimes[i], cache_now(c), &put, &id);
+        c->changing = c->changing || (rc == 0 && put != PUT_SAME);
+        if (rc == 0 && put == PUT_NEW) {
+            c->new_calls++;
+            f->new_calls++;
+        }
+        if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
+            c->amended[c->namended++] = id;
+    }
+    if (rc < 0)
+        c->write_error = rc;
+    f->tick = atomic_load(&c->tick) + 1;
+}
+
+static void store_copied(struct cache *c, struct fetch *f, struct tier_news *n)
+{
+    begin_writing(c);
+    int rc = c->write_error;
+    f->copied = n->spans;
+    f->ncopied = n->nspans;
+    n->spans = NULL;
+    for (size_t i = 0; i < f->ncopied && rc == 0; i++) {
+        f->copied[i].seq = f->seq;
+        rc = store_span(c, &f->copied[i], true);
+    }
+    if (rc < 0)
+        c->write_error = rc;
+    f->walk.state = WALK_WHOLE;
+    f->tick = atomic_load(&c->tick) + 1;
+}
+
+static void join(struct cache *c, const struct tier_news *n)
+{
+    begin_writing(c);
+    if (!c->write_error)
+        c->write_error = store_join(c->store, n->number);
+    tier_publish(c->tier);
+}
+
+static void forget_notes(struct cache *c, const struct tier_news *n)
+{
+    begin_writing(c);
+    if (!c->write_error)
+        c->write_error = store_shared(c->store, n->notes, n->nnotes);
+}
+
+static void take_archive(struct cache *c, const struct tier_news *n)
+{
+    pthread_mutex_lock(&c->cover_lock);
+    ivset_release(&c->archive);
+    for (size_t i = 0; i < n->nspans; i++)
+        ivset_add(&c->archive, n->spans[i].q.num[AXIS_END_TIME]);
+    pthread_mutex_unlock(&c->cover_lock);
+}
+
+static void take_answer(struct cache *c, struct fetch *f, struct tier_news *n)
+{
+    f->claiming = n->kind == TIER_CALLS;
+    switch (c->ended ? TIER_GONE : n->kind) {
+    case TIER_CALLS:
+        store_copy(c, f, n);
+        tier_took(c->tier);
+        break;
+    case TIER_COPIED:
+        store_copied(c, f, n);
+        break;
+    case TIER_LEASED:
+        f->lease = n->lease;
+        query_meet_range(&f->q, AXIS_END_TIME, n->range);
+        begin_walk(c, f);
+        break;
+    case TIER_ALONE:
+        begin_walk(c, f);
+        break;
+    default:
+        failure_set(&f->failure, -ECANCELED, 0, "nobody wants it any more");
+        walk_break(&f->walk);
+    }
+}
+
+void fetch_take_news(struct cache *c, struct tier_news *n)
+{
+    if (n->kind == TIER_JOINED)
+        join(c, n);
+    else if (n->kind == TIER_SHARED)
+        forget_notes(c, n);
+    else if (n->kind == TIER_ARCHIVE)
+        take_archive(c, n);
+    else
+        take_answer(c, n->arg, n);
+    tier_news_free(n);
+}
+
 static void note_health(struct cache *c, const struct fetch *f)
 {
     pthread_mutex_lock(&c->cover_lock);
@@ -296,6 +439,28 @@ static void note_health(struct cache *c, const struct fetch *f)
     pthread_mutex_unlock(&c->cover_lock);
 }
 
+/* Coverage has it from now on. */
+static int add_to_cover(struct cache *c, const struct fetch *f)
+{
+    int rc = 0;
+    pthread_mutex_lock(&c->cover_lock);
+    for (size_t i = 0; i < f->ncopied && rc == 0; i++)
+        rc = cover_add(&c->cover, &f->copied[i]);
+    if (!f->ncopied)
+        rc = cover_add(&c->cover, &f->span);
+    pthread_mutex_unlock(&c->cover_lock);
+    return rc;
+}
+
+static void end_lease(struct cache *c, struct fetch *f)
+{
+    if (f->lease)
+        tier_end_lease(c->tier, f->lease, !f->failure.err);
+    else if (c->tier && f->asked_api)
+        tier_publish(c->tier);
+    f->lease = 0;
+}
+
 /* What was stored is visible now, or lost: decides each fetch that ended. */
 void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
 {
@@ -307,9 +472,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
         f->walk.state = WALK_BROKEN;
     }
     if (f->walk.state == WALK_WHOLE) {
-        pthread_mutex_lock(&c->cover_lock);
-        int rc = cover_add(&c->cover, &f->span);
-        pthread_mutex_unlock(&c->cover_lock);
+        int rc = add_to_cover(c, f);
         if (rc < 0)
             failure_set(&f->failure, rc, 0, "no memory for coverage");
         f->over = true;
@@ -320,7 +483,9 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
         f->over = true;
     }
     atomic_store(&f->urgency.gone, f->over);
-    if (f->over && !lost) /* of the API */
+    if (f->over)
+        end_lease(c, f);
+    if (f->over && !lost && f->asked_api)
         note_health(c, f);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
         c->opts.report)
@@ -333,8 +498,8 @@ void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms)
     int64_t grace = atomic_load(&f->urgency.ahead) ? GRACE_AHEAD_MS : GRACE_MS;
     bool left = too_many || now_ms - f->wanted_ms >= grace;
     atomic_store(&f->urgency.gone, f->over || left);
-    if (!f->over && !left)
+    if (!f->over && !left && !f->claiming)
         ask_pages(c, f);
-    if (f->walk.out == 0)
+    if (f->walk.out == 0 && !f->claiming)
         free_fetch(c, f);
 }

@@ -39,6 +39,9 @@ void keeper_take(struct cache *c, struct post *p)
     case POST_CALL:
         wants_take_call(c, p);
         break;
+    case POST_TIER:
+        fetch_take_news(c, p->news);
+        break;
     case POST_PREFETCH:
         prefetch_go_on(c, p->want.id);
         break;

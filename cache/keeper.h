@@ -39,8 +39,14 @@ struct fetch {
     uint64_t tick;      /* of the last page stored */
     int64_t wanted_ms;  /* when it last served a want, or began to read ahead */
     struct urgency urgency;
-    int64_t most; /* all that want it give up above that total; 0: some do not */
-    bool over;    /* whole or failed, its wants have been told */
+    int64_t most;  /* all that want it give up above that total; 0: some do not */
+    bool over;     /* whole or failed, its wants have been told */
+    bool claiming; /* the shared tier is asked for it, or gives it */
+    bool asked_api;
+    int64_t served_from; /* what ended before that is not asked of the API */
+    uint64_t lease;      /* of the shared tier; 0: none */
+    struct span *copied; /* what the shared tier gave, while not yet committed */
+    size_t ncopied;
     struct failure failure;
     struct span span; /* while whole and not yet committed */
     struct fetch *prev, *next;
@@ -57,7 +63,15 @@ struct waiting {
 
 /* A message to the cache's thread. */
 struct post {
-    enum { POST_WANT, POST_CANCEL, POST_PAGE, POST_CALL, POST_VISIT, POST_PREFETCH } kind;
+    enum {
+        POST_WANT,
+        POST_CANCEL,
+        POST_PAGE,
+        POST_CALL,
+        POST_VISIT,
+        POST_PREFETCH,
+        POST_TIER
+    } kind;
     struct post *next;
     struct want want; /* of CANCEL and PREFETCH only the id; of CALL the uuid; of VISIT the query */
     /* PAGE: one that came, or did not; CALL: the one call */
@@ -67,6 +81,7 @@ struct post {
     uint64_t others; /* new calls that other fetches had brought when the page was asked for */
     struct failure failure;
     struct page *page;
+    struct tier_news *news; /* TIER */
 };
 
 /* A wish to read ahead. */
@@ -80,15 +95,18 @@ struct prefetching {
 struct cache {
     struct store *store;
     struct source *source;
+    struct tier *tier; /* NULL: none */
     struct clock clock;
     struct cover_rule rule;
     struct cache_opts opts;
     pthread_t thread;
     bool started;
+    bool ended; /* nothing is begun any more */
 
     pthread_mutex_t cover_lock; /* guards these */
     struct cover cover;
     struct cache_health health;
+    struct ivset archive; /* what only the shared tier has any more */
     struct cache_walk walk_shown[CACHE_WALKS_SHOWN];
     int walks_shown;
     bool strays_shown;
@@ -130,11 +148,15 @@ struct cache {
 
 /* fetch.c */
 
-/* Begins a walk of filters within interval; most as in struct fetch. */
-void fetch_start(struct cache *c, const struct query *filters, struct range interval, int64_t most);
+struct fetch_wish {
+    int64_t most; /* as in struct fetch */
+    bool ahead;   /* nobody waits for it yet */
+    bool there;   /* the API says that it has some of it, be it ever so old */
+};
 
-/* The same, of what nobody waits for yet. */
-void fetch_ahead(struct cache *c, const struct query *filters, struct range interval);
+/* Begins a walk of filters within interval. */
+void fetch_start(struct cache *c, const struct query *filters, struct range interval,
+                 const struct fetch_wish *wish);
 
 /* True when f came to nothing for a reason to be told; false also when it is only to be put anew,
  * wider, or was left by those who had wanted it. */
@@ -148,6 +170,9 @@ int fetches_cut(struct cache *c, const struct query *q, struct ivset *missing);
 
 /* A page that came, or did not. */
 void fetch_take_page(struct cache *c, struct post *p);
+
+/* What the shared tier has to say. */
+void fetch_take_news(struct cache *c, struct tier_news *n);
 
 /* After the commit of a batch: what was stored is visible now, or lost. */
 void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick);

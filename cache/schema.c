@@ -72,6 +72,14 @@ static const char *const steps[] = {
     /* A day's calls of a number, or of the beginning of one. */
     "CREATE INDEX call_from ON call(day, from_number);"
     "CREATE INDEX call_to ON call(day, to_number);",
+    /* What the shared tier has still to be given: calls and spans (enum unshared_kind), and when
+     * that was read; 0: when the newest span that holds it was. */
+    "CREATE TABLE unshared("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL,"
+    " id INTEGER NOT NULL,"
+    " read_at INTEGER NOT NULL,"
+    " UNIQUE(kind, id));",
 };
 
 static int read_number(struct db *d, const char *sql, int64_t *ret)

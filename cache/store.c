@@ -115,7 +115,7 @@ static void close_writer(struct store *s)
 
 static int open_writer(struct store *s)
 {
-    int64_t version;
+    int64_t version, tier = 0;
     int rc = db_open(s->path, DB_WRITER, &s->writer);
     if (rc == 0 && sqlite3_db_readonly(s->writer->sql, "main"))
         rc = -EACCES;
@@ -133,6 +133,9 @@ static int open_writer(struct store *s)
         rc = read_created(s);
     if (rc == 0)
         rc = store_load_dicts(s);
+    if (rc == 0)
+        rc = store_fact(s, FACT_TIER, &tier);
+    s->notes = rc == 0 && tier;
     if (rc == 0 && s->no_wal)
         sqlite3_busy_timeout(s->writer->sql, NO_WAL_BUSY_MS);
     return rc;

@@ -103,6 +103,7 @@ bool store_wants_pack(const struct store *s, bool idle);
 /* Facts: small numbers that outlive a mount. */
 #define FACT_OLDEST_FIRST "oldest_first" /* the host lists the oldest calls first: 1 */
 #define FACT_STRAYS "strays"             /* it has listed calls outside the window asked for: 1 */
+#define FACT_TIER "tier"                 /* the number of the shared tier this store belongs to */
 int store_put_fact(struct store *s, const char *name, int64_t value) MUST_CHECK;
 int store_fact(struct store *s, const char *name, int64_t *ret) MUST_CHECK; /* 0: none */
 
@@ -112,6 +113,44 @@ int store_count_now(struct store *s, const struct query *q, int64_t *ret) MUST_C
 /* Hands every remembered span to fn; a span that cannot be read is left out. */
 int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span),
                 void *arg) MUST_CHECK;
+
+/* --- what the shared tier has still to be given (store_shared.c) --- */
+
+/*
+ * From here on the store notes every call and span that comes from the API, until store_shared() is
+ * told that the tier has it; so it goes on in later mounts, also without a tier. When this is
+ * another tier than before, all that is held is noted. In a transaction.
+ */
+int store_join(struct store *s, int64_t tier) MUST_CHECK;
+
+/* Adds a call as the tier has it, and does not note it; PUT_SAME when what is held is newer, since
+ * the tier has still to be given it. In a transaction. */
+int store_import_call(struct store *s, const struct call *c, int64_t mtime, int64_t now,
+                      enum put *ret, int64_t *ret_id) MUST_CHECK;
+
+/* The same of a span. */
+int store_import_span(struct store *s, struct span *span) MUST_CHECK;
+
+/* Forgets notes: the tier has what they are of, as it was when they were read. In a transaction. */
+int store_shared(struct store *s, const int64_t *notes, size_t n) MUST_CHECK;
+
+/* Any thread: a call that is noted, or a span. fn returns 0, or an error that ends it. */
+typedef int store_unshared_call_fn(void *arg, int64_t note, const struct call *c, int64_t mtime,
+                                   int64_t read_at);
+typedef int store_unshared_span_fn(void *arg, int64_t note, const struct span *span);
+
+/* At most `most` calls with notes above that one, in the order of the notes. */
+int store_unshared_calls(struct store *s, int64_t above, int most, store_unshared_call_fn *fn,
+                         void *arg) MUST_CHECK;
+
+/* Every call of q above that id, noted or not, as if it were: notes are 0. */
+int store_calls_of(struct store *s, const struct query *q, int64_t above, int most,
+                   store_unshared_call_fn *fn, void *arg) MUST_CHECK;
+int store_unshared_spans(struct store *s, store_unshared_span_fn *fn, void *arg) MUST_CHECK;
+
+/* How many calls are noted, and calls held that match q. */
+int store_unshared_count(struct store *s, int64_t *ret) MUST_CHECK;
+int store_count(struct store *s, const struct query *q, int64_t *ret) MUST_CHECK;
 
 /* --- reading: any thread --- */
 

@@ -42,6 +42,7 @@ struct store {
     struct pack *pack;
     struct buf packed; /* the writing thread's, for one body */
     int64_t raw;       /* calls kept without a dictionary, about, while there is none */
+    bool notes;        /* what the shared tier has still to be given */
     int64_t repacked;  /* bodies up to that id need no look any more */
     struct part_change changes[PART_CHANGES_MAX];
     int nchanges;
@@ -90,6 +91,25 @@ int store_check_names(struct store *s, struct db *d, const struct query *q) MUST
 
 /* The same of the values seen of an axis, each time. */
 int store_check_seen(struct store *s, struct db *d, int axis) MUST_CHECK;
+
+enum unshared_kind { UNSHARED_CALL, UNSHARED_SPAN };
+
+/* Notes what the shared tier has still to be given, if that is wanted; by the writer. */
+int store_note(struct store *s, enum unshared_kind kind, int64_t id, int64_t read_at) MUST_CHECK;
+
+int store_unnote(struct store *s, enum unshared_kind kind, int64_t id) MUST_CHECK;
+
+/* Whether it is noted: 1 or 0. By the writer. */
+int store_is_noted(struct store *s, enum unshared_kind kind, int64_t id) MUST_CHECK;
+
+/* Adds or amends, as store_put_call(), and notes nothing; mtime is of one that is amended, and
+ * first of one that is new. */
+int store_write_call(struct store *s, const struct call *c, int64_t first, int64_t mtime,
+                     enum put *ret, int64_t *ret_id) MUST_CHECK;
+int store_write_span(struct store *s, struct span *span) MUST_CHECK;
+
+/* The columns of a span's row, in the order of store_spans(). */
+int store_read_span(sqlite3_stmt *st, int column, struct span *ret) MUST_CHECK;
 
 /* The writer works again. */
 void store_write_succeeded(struct store *s);

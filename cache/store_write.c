@@ -213,8 +213,8 @@ static int write_all_seen(struct store *s, const struct call *c)
     return rc;
 }
 
-int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret,
-                   int64_t *ret_id)
+int store_write_call(struct store *s, const struct call *c, int64_t first, int64_t mtime,
+                     enum put *ret, int64_t *ret_id)
 {
     struct held held;
     int rc = find_held(s, c, &held);
@@ -224,13 +224,26 @@ int store_put_call(struct store *s, const struct call *c, int64_t now, enum put 
     *ret_id = held.id;
     if (held.same)
         return 0;
-    rc = write_call(s, c, &held, held.id ? now : c->num[AXIS_END_TIME], ret_id);
+    rc = write_call(s, c, &held, held.id ? mtime : first, ret_id);
     if (rc == 0)
         rc = write_body(s, c, *ret_id);
     return rc < 0 ? rc : write_all_seen(s, c);
 }
 
+int store_put_call(struct store *s, const struct call *c, int64_t now, enum put *ret,
+                   int64_t *ret_id)
+{
+    int rc = store_write_call(s, c, c->num[AXIS_END_TIME], now, ret, ret_id);
+    return rc == 0 && *ret != PUT_SAME ? store_note(s, UNSHARED_CALL, *ret_id, now) : rc;
+}
+
 int store_put_span(struct store *s, struct span *span)
+{
+    int rc = store_write_span(s, span);
+    return rc == 0 ? store_note(s, UNSHARED_SPAN, span->id, span->fetched_at) : rc;
+}
+
+int store_write_span(struct store *s, struct span *span)
 {
     char filters[QUERY_KEY_MAX];
     CLEANUP_STMT sqlite3_stmt *st =
@@ -284,6 +297,8 @@ int store_drop_span(struct store *s, int64_t id)
     if (rc <= 0)
         return rc;
     rc = delete_span(s, id);
+    if (rc == 0)
+        rc = store_unnote(s, UNSHARED_SPAN, id);
     return rc < 0 ? rc : change_part(s, SPANS, 0, -1, -sum);
 }
 
@@ -313,6 +328,8 @@ int store_purge(struct store *s, int64_t before, int most, int *ret_dropped)
                         "  FROM call WHERE id IN " OLD_CALLS " GROUP BY day) AS old"
                         " ON kind = " PART_CALLS " AND of = old.day",
                         day, most);
+    if (rc == 0)
+        rc = purge_from(s, "DELETE FROM unshared WHERE kind = 0 AND id IN " OLD_CALLS, day, most);
     if (rc == 0)
         rc = purge_from(s, "DELETE FROM body WHERE id IN " OLD_CALLS, day, most);
     if (rc == 0)
@@ -446,15 +463,16 @@ int store_count_now(struct store *s, const struct query *q, int64_t *ret)
 /* Coverage adds to times and subtracts them; no span of ours is anywhere near. */
 #define TIME_MOST (INT64_C(1) << 60)
 
-static int read_span(sqlite3_stmt *st, struct span *ret)
+int store_read_span(sqlite3_stmt *st, int column, struct span *ret)
 {
-    struct span s = {.id = sqlite3_column_int64(st, 0)};
-    const char *filters = (const char *)sqlite3_column_text(st, 1);
+    struct span s = {.id = sqlite3_column_int64(st, column)};
+    const char *filters = (const char *)sqlite3_column_text(st, column + 1);
     if (!filters || query_from_filter_key(filters, &s.q) < 0)
         return -EINVAL;
-    query_meet_range(&s.q, AXIS_END_TIME,
-                     (struct range){sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)});
-    s.fetched_at = sqlite3_column_int64(st, 4);
+    query_meet_range(
+        &s.q, AXIS_END_TIME,
+        (struct range){sqlite3_column_int64(st, column + 2), sqlite3_column_int64(st, column + 3)});
+    s.fetched_at = sqlite3_column_int64(st, column + 4);
     if (s.q.num[AXIS_END_TIME].hi < 0 || s.fetched_at < 0 || s.fetched_at > TIME_MOST)
         return -EINVAL;
     *ret = s;
@@ -470,7 +488,7 @@ int store_spans(struct store *s, int (*fn)(void *arg, const struct span *span), 
         return store_write_failed(s);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct span span;
-        if (read_span(st, &span) == 0 && (rc = fn(arg, &span)) < 0)
+        if (store_read_span(st, 0, &span) == 0 && (rc = fn(arg, &span)) < 0)
             return rc;
     }
     return rc == SQLITE_DONE ? 0 : store_write_failed(s);

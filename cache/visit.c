@@ -22,10 +22,11 @@ static bool fetch_piece(struct cache *c, const struct query *q, struct range pie
     struct query part = *q;
     part.num[AXIS_END_TIME] = piece;
     cache_missing(c, c->rule, UINT64_MAX, &part, &missing);
+    struct fetch_wish wish = {.ahead = true};
     bool any = missing.n > 0;
     fetches_cut(c, &part, &missing);
     for (size_t i = 0; i < missing.n; i++)
-        fetch_ahead(c, &part, missing.v[i]);
+        fetch_start(c, &part, missing.v[i], &wish);
     return any;
 }
 

@@ -343,9 +343,14 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
     return 0;
 }
 
+void walk_break(struct walk *w)
+{
+    if (w->state == WALK_ASKING)
+        w->state = WALK_BROKEN;
+}
+
 void walk_lost(struct walk *w)
 {
     w->out--;
-    if (w->state == WALK_ASKING)
-        w->state = WALK_BROKEN;
+    walk_break(w);
 }

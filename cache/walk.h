@@ -119,6 +119,9 @@ int walk_page(struct walk *w, int64_t offset, int64_t total, const uint64_t *row
 /* A page that was asked for will not come: the walk is broken, unless it was over already. */
 void walk_lost(struct walk *w);
 
+/* Nothing is asked for any more: broken, unless it was over already. */
+void walk_break(struct walk *w);
+
 /* The number that stands for a row without a usable id, at its place in the window. */
 uint64_t walk_bad_row(int64_t place);
 

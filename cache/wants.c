@@ -248,10 +248,9 @@ static void keep_newest_day(struct ivset *missing)
 static void start(struct cache *c, const struct waiting *w, struct range interval)
 {
     const struct query *filters = filters_for(c, w, interval);
-    if (w->want.ahead)
-        fetch_ahead(c, filters, interval);
-    else
-        fetch_start(c, filters, interval, w->want.most);
+    struct fetch_wish wish = {
+        .most = w->want.most, .ahead = w->want.ahead, .there = w->call == CALL_THERE};
+    fetch_start(c, filters, interval, &wish);
 }
 
 /* Starts what is missing for w and not on its way. */

@@ -12,7 +12,7 @@ _cdrfs_values() {
 
 _cdrfs_options() {
     local names='dialect= api_url= console_tz= auth_token_file= cache_dir= ttl= settle= stale_if_error=
-        keep_days= rate= connections= deadline= crawlers= uid= gid= umask= inode32 log_level= ro
+        keep_days= rate= connections= deadline= crawlers= shared= uid= gid= umask= inode32 log_level= ro
         allow_other allow_root dev nodev suid nosuid exec noexec atime noatime dirsync
         rw defaults auto noauto user nouser users owner group _netdev nofail'
     mapfile -t COMPREPLY < <(compgen -P "$1" -W "$names" -- "$2")

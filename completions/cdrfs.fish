@@ -2,8 +2,8 @@
 
 function __cdrfs_options
     printf '%s\n' dialect={latest,legacy} api_url= console_tz= auth_token_file= cache_dir= ttl= settle= \
-        stale_if_error= keep_days= rate= connections= deadline= crawlers= uid= gid= umask= \
-        inode32 log_level={error,warning,info,debug} ro \
+        stale_if_error= keep_days= rate= connections= deadline= crawlers= shared= \
+        uid= gid= umask= inode32 log_level={error,warning,info,debug} ro \
         allow_other allow_root dev nodev suid nosuid exec noexec atime noatime dirsync \
         rw defaults auto noauto user nouser users owner group _netdev nofail
 end

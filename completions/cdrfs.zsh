@@ -16,6 +16,7 @@ _cdrfs_options() {
         'connections[requests under way at once]:number:' \
         'deadline[the longest a system call waits]:seconds:' \
         'crawlers[programs that see only what is held]:names:' \
+        'shared[PostgreSQL that many hosts share]:url:' \
         'uid[owner of everything]:uid:' \
         'gid[group of everything]:gid:' \
         'umask[permissions taken]:octal:' \

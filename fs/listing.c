@@ -59,7 +59,7 @@ static int list_dates(const struct fs *fs, const struct dir *d, struct listing *
     int64_t day = INT64_MIN / 2;
     int rc;
     while ((rc = cache_next_day(fs->cache, day, &day)) == 0 && day < served)
-        if ((rc = add_day(fs, d, day, false, l)) < 0)
+        if ((rc = add_day(fs, d, day, cache_archived(fs->cache, day), l)) < 0)
             return rc;
     if (rc < 0 && rc != -ENOENT)
         return rc;

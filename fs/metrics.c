@@ -98,6 +98,24 @@ static void put_cache(struct fs *fs, struct buf *out)
     }
 }
 
+static void put_tier(struct fs *fs, struct buf *out)
+{
+    struct tier_stats s;
+    int64_t unshared;
+    if (!cache_tier(fs->cache, &s))
+        return;
+    put_gauge(out, "cdrfs_shared_up", s.state == TIER_TOGETHER,
+              "0: the shared tier is lost, or can only be read.");
+    put_gauge(out, "cdrfs_shared_hosts", s.hosts, "Hosts that share it, this one included.");
+    put_gauge(out, "cdrfs_shared_leases", s.leases, "Windows this host reads for all.");
+    put_gauge(out, "cdrfs_shared_waiting_windows", s.waiting, "Windows another host reads for us.");
+    put_counter(out, "cdrfs_shared_copied_calls_total", s.copied, "Calls copied from it.");
+    put_counter(out, "cdrfs_shared_published_calls_total", s.published, "Calls given to it.");
+    if (cache_unshared(fs->cache, &unshared) == 0)
+        put_gauge(out, "cdrfs_shared_unpublished_calls", (double)unshared,
+                  "Calls it has still to be given.");
+}
+
 static int count_running(struct fs *fs)
 {
     struct prefetch *all = calloc(PREFETCH_MAX, sizeof(*all));
@@ -129,5 +147,6 @@ void metrics_put(struct fs *fs, struct buf *out)
     buf_printf(out, "cdrfs_build_info{version=\"%s\"} 1\n", CDRFS_VERSION);
     put_api(fs, out);
     put_cache(fs, out);
+    put_tier(fs, out);
     put_fs(fs, out);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cache/cache.h"
 #include "fs/url.h"
 
 static bool is_choice(const char *values, const char *v)
@@ -57,6 +58,8 @@ static bool takes(const struct option_def *d, const char *v, double *count)
         return *v;
     case OPTION_URL:
         return url_may_have_token(v);
+    case OPTION_DATABASE:
+        return strstr(v, "://") && cache_may_share(v);
     case OPTION_CHOICE:
         return is_choice(d->values, v);
     default:
@@ -75,6 +78,12 @@ static void describe(const struct option_def *d, char *out, size_t cap)
         snprintf(out, cap,
                  "an https: %s (http: only to localhost, 127.0.0.1 or [::1]) without user name or "
                  "query, such as https://api.plivo.com/v1",
+                 d->values);
+        break;
+    case OPTION_DATABASE:
+        snprintf(out, cap,
+                 "a postgresql: %s as of libpq, such as postgresql://cdrfs@db.example.org/cdrfs, "
+                 "without a password, which others could see (PGPASSFILE or a service file has it)",
                  d->values);
         break;
     case OPTION_SECONDS:
@@ -99,7 +108,7 @@ static int refuse(const struct option_def *d, const char *from, const char *v, c
                   size_t cap)
 {
     char what[256];
-    bool shown = v && d->type != OPTION_URL;
+    bool shown = v && d->type != OPTION_URL && d->type != OPTION_DATABASE;
     describe(d, what, sizeof(what));
     snprintf(error, cap, "%s%s%.64s: takes %s", from, shown ? "=" : "", shown ? v : "", what);
     return -EINVAL;
@@ -125,7 +134,8 @@ static int set_url(char **member, const char *v)
 
 bool option_is_text(const struct option_def *d)
 {
-    return d->type == OPTION_TEXT || d->type == OPTION_URL || d->type == OPTION_CHOICE;
+    return d->type == OPTION_TEXT || d->type == OPTION_URL || d->type == OPTION_DATABASE ||
+           d->type == OPTION_CHOICE;
 }
 
 int option_set(struct options *o, const struct option_def *d, const char *from, const char *v,

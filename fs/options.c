@@ -40,6 +40,8 @@ const struct option_def option_defs[] = {
      "the longest a system call waits"},
     {"crawlers", OPTION_TEXT, AT(crawlers), 0, 0, CRAWLERS, NULL, "NAME[:NAME...]",
      "programs that see only what is held (updatedb, ...)"},
+    {"shared", OPTION_DATABASE, AT(shared), 0, 0, NULL, NULL, "URL",
+     "a PostgreSQL that many hosts share, postgresql://..."},
     {"uid", OPTION_WHOLE, AT(uid), 0, 4294967294.0, "-1", NULL, "ID",
      "owner of everything (who mounts)"},
     {"gid", OPTION_WHOLE, AT(gid), 0, 4294967294.0, "-1", NULL, "ID",
@@ -302,8 +304,8 @@ static void put_flags(struct buf *out)
 /* A screen has 24 lines, one of them the prompt, of 80 columns. */
 void options_help(struct buf *out)
 {
-    buf_puts(out, "usage: cdrfs [options] [AUTH_ID] MOUNTPOINT\n"
-                  "PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN name the account. cdrfs(1) has it all.\n");
+    buf_puts(out,
+             "usage: cdrfs [options] [AUTH_ID] MOUNTPOINT, with PLIVO_AUTH_TOKEN; see cdrfs(1)\n");
     put_flags(out);
     for (size_t i = 0; i < option_defs_count; i++) {
         const struct option_def *d = &option_defs[i];

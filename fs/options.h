@@ -12,9 +12,10 @@
 
 enum option_type {
     OPTION_TEXT,
-    OPTION_URL,     /* one that a token may be sent to; kept without slashes at its end */
-    OPTION_CHOICE,  /* words separated by `|` in `values` */
-    OPTION_SECONDS, /* a whole number, or one with s, m, h or d behind it */
+    OPTION_URL,      /* one that a token may be sent to; kept without slashes at its end */
+    OPTION_DATABASE, /* where the shared tier is, without a password */
+    OPTION_CHOICE,   /* words separated by `|` in `values` */
+    OPTION_SECONDS,  /* a whole number, or one with s, m, h or d behind it */
     OPTION_WHOLE,
     OPTION_NUMBER, /* any positive number, as digits and a dot */
     OPTION_OCTAL,
@@ -61,7 +62,8 @@ struct options {
     bool foreground, debug, single, help, version;
     char *kernel; /* options for the kernel's mount, comma separated; NULL: none */
 
-    char *dialect, *console_tz, *api_url, *cache_dir, *auth_token_file, *log_level, *crawlers;
+    char *dialect, *console_tz, *api_url, *cache_dir, *auth_token_file, *log_level, *crawlers,
+        *shared;
     int64_t ttl, settle, stale_if_error, keep_days, deadline;
     double rate;
     int64_t connections;

@@ -282,7 +282,12 @@ static int make_cache(const struct options *o, const struct account *a, struct s
         s->ops->destroy(s);
         return rc;
     }
+    char account[128];
+    snprintf(account, sizeof(account), "%s %s", a->id, o->dialect);
     struct cache_opts c = {.path = path,
+                           .shared = o->shared,
+                           .account = account,
+                           .rate = o->rate,
                            .source = s,
                            .ttl_s = o->ttl,
                            .settle_s = o->settle,

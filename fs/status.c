@@ -70,6 +70,32 @@ static void put_walks(const struct cache_stats *s, struct buf *out)
         buf_printf(out, "reading: %d more\n", s->walks - CACHE_WALKS_SHOWN);
 }
 
+static void put_tier(struct fs *fs, struct buf *out)
+{
+    static const char *const states[] = {
+        [TIER_CONNECTING] = "not reached yet",
+        [TIER_TOGETHER] = "together",
+        [TIER_READING] = "only read",
+        [TIER_LOST] = "lost, going on alone",
+    };
+    struct tier_stats s;
+    int64_t unshared;
+    if (!cache_tier(fs->cache, &s))
+        return;
+    buf_printf(out, "shared tier: %s", states[s.state]);
+    if (*s.error)
+        buf_printf(out, " (%s)", s.error);
+    buf_printf(out, "; %d host%s", s.hosts, s.hosts == 1 ? "" : "s");
+    if (s.state != TIER_TOGETHER)
+        buf_printf(out, ", of whose rate %.3g a second are ours", s.rate);
+    buf_puts(out, "\n");
+    buf_printf(out, "shared calls: %" PRIu64 " copied, %" PRIu64 " published", s.copied,
+               s.published);
+    if (cache_unshared(fs->cache, &unshared) == 0)
+        buf_printf(out, ", %" PRId64 " still to publish", unshared);
+    buf_printf(out, "; %d windows leased, %d waiting for another host\n", s.leases, s.waiting);
+}
+
 void status_put(struct fs *fs, struct buf *out)
 {
     struct cache_health health = cache_health(fs->cache);
@@ -81,6 +107,7 @@ void status_put(struct fs *fs, struct buf *out)
     buf_printf(out, "account: %s at %s (%s)\n", fs->auth_id, fs->api_url, fs->options->dialect);
     put_health(fs, &health, out);
     put_requests(fs, out);
+    put_tier(fs, out);
     buf_printf(out, "held: %" PRId64 " calls, %" PRId64 " bytes\n", calls, bytes);
     buf_printf(out, "windows: %" PRId64 " final, %" PRId64 " fresh, %" PRId64 " stale\n",
                stats.readings[SPAN_FINAL], stats.readings[SPAN_FRESH], stats.readings[SPAN_STALE]);

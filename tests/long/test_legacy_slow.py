@@ -4,7 +4,6 @@
 import csv
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -12,10 +11,10 @@ import tempfile
 import pytest
 
 from harness import HANG_S, day
+from postgres import Postgres
 from records import read_csv
 from test_legacy import OLD, add_odd, table_of
 
-USER = "nobody"  # PostgreSQL refuses to run as root
 READER = r"""
 #include <dirent.h>
 #include <errno.h>
@@ -77,38 +76,6 @@ def _table(sim_of, mount_of):
     add_odd(sim)
     path = mount_of(sim, ttl="1h") / f"csv/by-date/{OLD}.csv"
     return (path, *table_of(sim, path))
-
-
-class Postgres:
-    """A server on a socket of its own, for nobody else, and gone with the test."""
-
-    def __init__(self):
-        self.bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-        self.folder = folder = pathlib.Path(tempfile.mkdtemp(prefix="cdrfs-postgresql-"))
-        self.user = []
-        if os.geteuid() == 0:
-            os.chown(folder, pwd.getpwnam(USER).pw_uid, -1)
-            self.user = ["setpriv", f"--reuid={USER}", "--clear-groups"]
-        self.env = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(folder)}
-        self.run("initdb", "-D", folder / "data", "-U", "cdrfs", "-A", "trust", "-N")
-        self.run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o",
-                 f"-k {folder} -c listen_addresses= -F", "start")
-
-    def run(self, program, *arguments, **options):
-        command = [*self.user, self.bin / program, *arguments]
-        options = {"stdin": subprocess.DEVNULL, "timeout": HANG_S, "cwd": self.folder, **options}
-        done = subprocess.run(list(map(str, command)), env=self.env, check=False,
-                              stdout=subprocess.PIPE, **options)
-        assert done.returncode == 0, done
-        return done.stdout.decode()
-
-    def sql(self, text, **options):
-        return self.run("psql", "-h", self.folder, "-U", "cdrfs", "-d", "postgres", "-v",
-                        "ON_ERROR_STOP=1", "-q", "-X", "-c", text, **options)
-
-    def stop(self):
-        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-m", "immediate", "stop")
-        shutil.rmtree(self.folder)
 
 
 def test_postgresql_copies_a_csv(table):

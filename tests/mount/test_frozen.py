@@ -12,7 +12,7 @@ VERSIONS = sorted(p.stem for p in DATA.glob("store-*.db"))
 
 
 def test_there_is_a_store_of_this_version():
-    assert "store-3" in VERSIONS
+    assert "store-4" in VERSIONS
 
 
 @pytest.mark.parametrize("version", VERSIONS)

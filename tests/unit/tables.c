@@ -16,7 +16,7 @@ static json_t *option(const struct option_def *d)
     static const char *const types[] = {
         [OPTION_TEXT] = "text",       [OPTION_URL] = "url",     [OPTION_CHOICE] = "choice",
         [OPTION_SECONDS] = "seconds", [OPTION_WHOLE] = "whole", [OPTION_NUMBER] = "number",
-        [OPTION_OCTAL] = "octal",     [OPTION_FLAG] = "flag"};
+        [OPTION_OCTAL] = "octal",     [OPTION_FLAG] = "flag",   [OPTION_DATABASE] = "database"};
     return json_pack("{s:s, s:s, s:f, s:f, s:o, s:o, s:o, s:s}", "name", d->name, "type",
                      types[d->type], "least", d->least, "most", d->most, "fallback",
                      text_or_null(d->fallback), "env", text_or_null(d->env), "values",

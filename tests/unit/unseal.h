@@ -7,6 +7,7 @@
 #define UNSEAL                                                                                     \
     "ALTER TABLE call DROP COLUMN sum; ALTER TABLE call DROP COLUMN body_sum;"                     \
     "DROP TABLE part; DROP TABLE whole; DROP INDEX call_from; DROP INDEX call_to;"                 \
+    "DROP TABLE unshared;"                                                                         \
     "PRAGMA user_version = 2;"
 
 #endif
