@@ -325,6 +325,7 @@ void fetch_take_page(struct cache *c, struct post *p)
 
 /* --- what the shared tier gives --- */
 
+/* f is NULL for one call, which no fetch asked for. */
 static void store_copy(struct cache *c, struct fetch *f, const struct tier_news *n)
 {
     enum put put;
@@ -334,16 +335,17 @@ static void store_copy(struct cache *c, struct fetch *f, const struct tier_news 
     for (int i = 0; i < n->page->ncalls && rc == 0; i++) {
         rc = store_import_call(c->store, &n->page->calls[i], n->mtimes[i], cache_now(c), &put, &id);
         c->changing = c->changing || (rc == 0 && put != PUT_SAME);
-        if (rc == 0 && put == PUT_NEW) {
-            c->new_calls++;
-            f->new_calls++;
-        }
+        c->new_calls += rc == 0 && put == PUT_NEW;
+        if (f)
+            f->new_calls += rc == 0 && put == PUT_NEW;
         if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
             c->amended[c->namended++] = id;
     }
     if (rc < 0)
         c->write_error = rc;
-    f->tick = atomic_load(&c->tick) + 1;
+    if (f)
+        f->tick = atomic_load(&c->tick) + 1;
+    tier_took(c->tier);
 }
 
 static void store_copied(struct cache *c, struct fetch *f, struct tier_news *n)
@@ -393,7 +395,6 @@ static void take_answer(struct cache *c, struct fetch *f, struct tier_news *n)
     switch (c->ended ? TIER_GONE : n->kind) {
     case TIER_CALLS:
         store_copy(c, f, n);
-        tier_took(c->tier);
         break;
     case TIER_COPIED:
         store_copied(c, f, n);
@@ -420,8 +421,12 @@ void fetch_take_news(struct cache *c, struct tier_news *n)
         forget_notes(c, n);
     else if (n->kind == TIER_ARCHIVE)
         take_archive(c, n);
-    else
+    else if (n->arg)
         take_answer(c, n->arg, n);
+    else if (n->kind == TIER_CALLS)
+        store_copy(c, NULL, n);
+    else
+        wants_take_found(c, n->uuid);
     tier_news_free(n);
 }
 

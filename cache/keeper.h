@@ -58,6 +58,7 @@ struct waiting {
     uint64_t after_seq; /* later walks count as fresh however short the ttl is */
     int rounds;
     enum { CALL_UNASKED, CALL_IN_WINDOW, CALL_ASKED, CALL_THERE } call; /* of a want with a uuid */
+    enum { TIER_UNASKED, TIER_ASKED, TIER_SAID } tier; /* the shared tier, of a want with a uuid */
     struct waiting *prev, *next;
 };
 
@@ -184,6 +185,9 @@ void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms);
 
 void wants_take(struct cache *c, const struct want *want);
 void wants_cancel(struct cache *c, uint64_t id);
+
+/* The shared tier was asked for that call: if it has it, it is in the store after this batch. */
+void wants_take_found(struct cache *c, const char *uuid);
 
 /* The answer to a request for one call. */
 void wants_take_call(struct cache *c, struct post *p);

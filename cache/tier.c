@@ -128,6 +128,7 @@ static void set_state(struct tier *t, enum tier_state state, const char *error)
         failure_set(&f, -EROFS, 0, "the shared tier can only be read: %s", error);
     else
         failure_set(&f, -EHOSTUNREACH, 0, "the shared tier cannot be used: %s", error);
+    f.remedy = "see the server of shared=, and its log";
     t->opts.report(t->opts.arg, &f);
 }
 
@@ -543,12 +544,14 @@ static bool can_be_leased(const struct claim *c)
     return c->c.q.num[AXIS_END_TIME].hi > c->c.served_from;
 }
 
-/* What is to become of it: 1 for `answer`; 0 when it has pieces to copy, or another host is about
- * to bring it. */
+/* What is to become of it: 1 for `answer`; 0 when there is something to copy, or another host is
+ * about to bring it. */
 static int decide(struct tier *t, struct claim *c, enum tier_kind *answer)
 {
     struct range r;
     CLEANUP_IVSET struct ivset missing = {0};
+    if (*c->c.uuid)
+        return 0;
     int rc = look(t, c, &missing);
     if (rc < 0 || c->npieces)
         return rc;
@@ -593,7 +596,7 @@ static int attend(struct tier *t, struct claim *c)
         c->due_ms = 0;
         return 0;
     }
-    if (rc == 0 && !c->npieces) {
+    if (rc == 0 && !c->npieces && !*c->c.uuid) {
         look_again(c);
         return 0;
     }
@@ -601,7 +604,7 @@ static int attend(struct tier *t, struct claim *c)
     if (rc < 0) {
         tier_failed(t, &t->pg);
         tier_answer(t, c, TIER_ALONE);
-    } else if (c->npieces) {
+    } else if (c->npieces || *c->c.uuid) {
         hand_to_copier(t, c);
     } else {
         tier_answer(t, c, answer);
@@ -620,6 +623,7 @@ int tier_claim(struct tier *t, const struct tier_claim *claim)
     }
     c->c = *claim;
     c->answer = n;
+    memcpy(n->uuid, claim->uuid, sizeof(n->uuid));
     pthread_mutex_lock(&t->lock);
     DL_APPEND(t->incoming, c);
     pthread_cond_broadcast(&t->wake);

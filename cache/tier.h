@@ -46,7 +46,8 @@ enum tier_kind {
 
 struct tier_news {
     enum tier_kind kind;
-    void *arg;          /* of the claim */
+    void *arg; /* of the claim */
+    char uuid[CALL_UUID_MAX];
     struct range range; /* LEASED: of end_time */
     uint64_t lease;     /* LEASED */
     struct page *page;  /* CALLS */
@@ -81,6 +82,8 @@ struct tier_claim {
     int64_t held_to;
     int64_t served_from; /* what ended before that cannot be leased */
     const struct urgency *u;
+    char uuid[CALL_UUID_MAX]; /* or this one call, whenever it ended: COPIED says no more than that
+                                 the tier was asked; "" for a window */
     void *arg;
 };
 

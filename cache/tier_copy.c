@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Copying: what the tier has of a window goes to the store, in pieces of news. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -146,6 +147,27 @@ static int copy_piece(struct copying *c, struct pg *p, const struct piece *piece
     return rc;
 }
 
+/* One call, in whichever month. */
+static int copy_call(struct copying *c, struct pg *p, const int *months, int nmonths)
+{
+    int rc = 0;
+    for (int i = 0; i < nmonths && rc == 0 && !c->news; i++) {
+        CLEANUP_PG_ARGS struct pg_args a = {0};
+        char table[TIER_TABLE_MAX], sql[320];
+        if (pg_args_make(&a, 2) < 0)
+            return -ENOMEM;
+        tier_table(months[i], table);
+        pg_arg_text(&a, c->tier->account);
+        pg_arg_text(&a, c->claim->c.uuid);
+        snprintf(sql, sizeof(sql),
+                 "SELECT " TIER_COLUMNS " FROM %s WHERE account = $1 AND uuid = $2", table);
+        rc = pg_begin(p, sql, &a);
+        if (rc == 0)
+            rc = take_rows(c, p);
+    }
+    return rc;
+}
+
 static int copy(struct copying *c, struct pg *p)
 {
     int months[TIER_MONTHS_MAX];
@@ -153,7 +175,7 @@ static int copy(struct copying *c, struct pg *p)
     int n = p->conn || pg_open(p, t->conninfo, "cdrfs copy") == 0
                 ? tier_months(p, months, TIER_MONTHS_MAX)
                 : -ENOTCONN;
-    int rc = n < 0 ? n : 0;
+    int rc = n < 0 ? n : *c->claim->c.uuid ? copy_call(c, p, months, n) : 0;
     for (size_t i = 0; i < c->claim->npieces && rc == 0; i++)
         rc = copy_piece(c, p, &c->claim->pieces[i], months, n);
     return rc == 0 ? send_news(c) : rc;
@@ -163,7 +185,7 @@ static int copy(struct copying *c, struct pg *p)
 static struct tier_news *copied(const struct claim *c)
 {
     struct tier_news *n = tier_news_new(TIER_COPIED, c->c.arg);
-    if (!n || !(n->spans = calloc(c->npieces, sizeof(*n->spans)))) {
+    if (!n || !(n->spans = calloc(c->npieces + 1, sizeof(*n->spans)))) {
         tier_news_free(n);
         return NULL;
     }
@@ -172,6 +194,7 @@ static struct tier_news *copied(const struct claim *c)
         query_meet_range(&n->spans[i].q, AXIS_END_TIME, c->pieces[i].r);
     }
     n->nspans = c->npieces;
+    memcpy(n->uuid, c->c.uuid, sizeof(n->uuid));
     return n;
 }
 

@@ -154,6 +154,40 @@ static void ask_call(struct cache *c, struct waiting *w)
     c->source->ops->fetch_call(c->source, p->want.uuid, keeper_on_answer, p);
 }
 
+/* Asks the shared tier first, which may have it for longer than the API. */
+static bool ask_tier(struct cache *c, struct waiting *w)
+{
+    static const struct urgency urgent;
+    struct tier_claim claim = {.u = &urgent};
+    struct waiting *other;
+    w->tier = TIER_ASKED;
+    DL_FOREACH (c->waitings, other)
+        if (other != w && other->tier == TIER_ASKED && strcmp(other->want.uuid, w->want.uuid) == 0)
+            return true;
+    memcpy(claim.uuid, w->want.uuid, sizeof(claim.uuid));
+    if (tier_claim(c->tier, &claim) == 0)
+        return true;
+    w->tier = TIER_SAID;
+    return false;
+}
+
+void wants_take_found(struct cache *c, const char *uuid)
+{
+    struct waiting *w;
+    DL_FOREACH (c->waitings, w)
+        if (w->tier == TIER_ASKED && strcmp(w->want.uuid, uuid) == 0)
+            w->tier = TIER_SAID;
+}
+
+/* Whether the store has it by now: then whoever asked finds it there. */
+static bool is_there(struct cache *c, const struct waiting *w)
+{
+    struct entry e;
+    bool matches;
+    return w->tier == TIER_SAID && w->call == CALL_UNASKED &&
+           store_find(c->store, &w->want.q, w->want.uuid, &e, &matches) == 0;
+}
+
 /* How many calls w's window may have to be read whole instead of asking for w's call; 0: none. */
 static int64_t window_worth(struct cache *c, const struct waiting *w, int64_t now_ms)
 {
@@ -339,6 +373,16 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
         fail(c, w, -EROFS);
     } else if (w->call == CALL_UNASKED && is_remembered(c, w, now_ms)) {
         answer(c, w, w->want.most ? -E2BIG : 0, !w->want.most);
+    } else if (c->tier && *w->want.uuid && w->tier == TIER_UNASKED && w->call == CALL_UNASKED &&
+               ask_tier(c, w)) {
+        return;
+    } else if (w->tier == TIER_ASKED) {
+        if (now_ms >= w->deadline_ms) {
+            report_late(c, w, now_ms);
+            answer(c, w, -ETIMEDOUT, false);
+        }
+    } else if (is_there(c, w)) {
+        answer(c, w, 0, true);
     } else if (asks && w->call == CALL_UNASKED) {
         w->want.most = window_worth(c, w, now_ms);
         w->call = CALL_IN_WINDOW;

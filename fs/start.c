@@ -172,6 +172,10 @@ static void on_report(void *arg, const struct query *q, const char *uuid, const 
 {
     const struct fs *fs = arg;
     char filters[QUERY_KEY_MAX];
+    if (!f->err) { /* of what is well again */
+        log_line(fs->log, LOG_LEVEL_INFO, "%s", f->detail);
+        return;
+    }
     struct buf path = buf_make(QUERY_PATH_MAX);
     query_filter_key(q, filters);
     query_path_days(q, uuid, &path);

@@ -103,3 +103,17 @@ def test_a_call_is_the_same_file_on_every_host(hosts):
         one, two = os.stat(a), os.stat(b)
         assert (one.st_ino, one.st_size, one.st_mtime) == (two.st_ino, two.st_size, two.st_mtime)
     assert sim.requests() == pages(DAYS[name])
+
+
+def test_one_call_by_its_uuid_comes_from_the_tier(hosts):
+    sim, (first, second) = hosts(2)
+    name = list(DAYS)[1]
+    names = first.ls(name)
+    published(first)
+    sim.clear_log()
+    for file in names[:5]:
+        assert (second / "by-uuid" / file).read_bytes() == (first.day(name) / file).read_bytes()
+        assert (second.day(name) / file).exists()
+    assert sim.requests() == 0
+    with pytest.raises(FileNotFoundError):
+        os.stat(second / "by-uuid/00000000-0000-4000-8000-000000000000.json")
