@@ -13,6 +13,7 @@ import held
 import memory
 import messages
 import profiling
+import report
 from place import drops_by_others, workplace
 from timing import Failed
 
@@ -81,7 +82,8 @@ def report_of(args):
     if path:
         path.write_text(text, encoding="utf-8")
     print(text)
-    print(f"bench: {text.count('| met |')} goals met, {text.count('| **missed** |')} missed"
+    print(f"bench: {text.count('| met |')} goals met, {text.count(report.MISSED)} missed"
+          + f" ({text.count(report.OUT_OF_REACH)} by the floor too)"
           + (f"; {path}" if path else ""), file=sys.stderr)
 
 

@@ -5,6 +5,7 @@ import statistics
 
 median = statistics.median
 MET, MISSED = "met", "**missed**"
+OUT_OF_REACH = f"{MISSED}, by the floor too"
 
 
 def spread(values, digits=2):
@@ -12,11 +13,13 @@ def spread(values, digits=2):
     return f"{min(values):.{digits}f}–{max(values):.{digits}f}"
 
 
-def at_most(value, goal, text=None):
-    """Two cells: the goal, and whether it is met. Without a goal both are empty."""
+def at_most(value, goal, text=None, floor=0):
+    """Two cells: the goal, and whether it is met, or could be, if anybody's least is known. Without
+    a goal both are empty."""
     if goal is None:
         return "", ""
-    return text or f"≤ {goal:g}", MET if value <= goal else MISSED
+    missed = OUT_OF_REACH if floor > goal else MISSED
+    return text or f"≤ {goal:g}", MET if value <= goal else missed
 
 
 def at_least(value, goal, text=None):

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 
-ALWAYS = ("cdrfs", "tmpfs")  # whose ratios are judged
+ALWAYS = ("cdrfs", "tmpfs", "floor")  # whose ratios are judged
 
 
 class Samples:
