@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,11 +33,12 @@
 struct node {
     struct stat st;
     char *name;
-    char *body;      /* of a file */
-    size_t parent;   /* places */
-    size_t first, n; /* of a directory: where its nodes are, how many */
-    char *listing;   /* of a directory: its replies, one behind another */
-    size_t *begins;  /* where the dots and each node begin in it; and the end of all */
+    char *body;           /* of a file */
+    size_t parent;        /* places */
+    size_t first, n;      /* of a directory: where its nodes are, how many */
+    char *listing;        /* of a directory: its replies, one behind another */
+    atomic_size_t listed; /* of those, how many the kernel has been told of */
+    size_t *begins;       /* where the dots and each node begin in it; and the end of all */
 };
 
 struct floor {
@@ -210,12 +212,14 @@ static void on_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 static void on_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                            struct fuse_file_info *fi)
 {
-    const struct node *dir = &floor_of(req)->nodes[node - 1];
+    struct node *dir = &floor_of(req)->nodes[node - 1];
     size_t from = (size_t)off, to = from, n = dir->n + DOTS;
     (void)fi;
     while (to < n && dir->begins[to + 1] - dir->begins[from] <= size)
         to++;
     fuse_reply_buf(req, dir->listing + dir->begins[from], dir->begins[to] - dir->begins[from]);
+    if (to > atomic_load(&dir->listed) + DOTS)
+        atomic_store(&dir->listed, to - DOTS);
 }
 
 static void store(const struct floor *f, size_t place)
@@ -226,14 +230,15 @@ static void store(const struct floor *f, size_t place)
     fuse_lowlevel_notify_store(f->session, node->st.st_ino, 0, &buf, 0);
 }
 
-/* The next ones which the kernel was not given before. Not the file itself: its page is locked
- * until its read is answered. */
+/* The next ones which the kernel knows and was not given before. Not the file itself: its page is
+ * locked until its read is answered. */
 static void push_run(struct floor *f, size_t place)
 {
     const struct node *dir = &f->nodes[f->nodes[place].parent];
+    size_t n = atomic_load(&dir->listed), left = f->run;
     f->pushed[place] = true;
-    for (size_t i = 1, left = f->run; i < dir->n && left; i++) {
-        size_t next = dir->first + (place - dir->first + i) % dir->n;
+    for (size_t i = 1; i < n && left; i++) {
+        size_t next = dir->first + (place - dir->first + i) % n;
         if (f->pushed[next] || !f->nodes[next].body)
             continue;
         f->pushed[next] = true;
