@@ -5,11 +5,12 @@
  * it serves. What cdrfs takes beyond it is cdrfs; a goal that it misses is out of reach of any
  * program on libfuse. A peer of scripts/bench, and good for nothing else.
  *
- *     floor TREE MOUNTPOINT RUN
+ *     floor TREE MOUNTPOINT
  *
  * All names, attributes and contents are read at the start, and every reply to READDIRPLUS is laid
- * out then. Opens are asked for once. A file that is read brings the RUN next ones of its directory
- * into the kernel before it is answered; 0: none. What changes in TREE later is not seen.
+ * out then. Opens are asked for once. A file that is read has the next ones of its directory
+ * brought into the kernel: it is answered when a few are there, and goes on while the others
+ * follow. What changes in TREE later is not seen.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +28,8 @@
 
 #define KEEP_S 86400.0
 #define DOTS 2
+#define RUN 1024 /* files that are brought into the kernel after one that was read */
+#define LEAD 32  /* of these, how many before it is answered */
 
 /* A file or directory. Its inode is its place among all, and 1; those of one directory stand
  * together. */
@@ -44,7 +47,6 @@ struct node {
 struct floor {
     struct node *nodes;
     size_t n, room;
-    size_t run;
     pthread_mutex_t pushing; /* held while files are on their way to the kernel; guards pushed */
     bool *pushed;
     struct fuse_session *session;
@@ -230,38 +232,55 @@ static void store(const struct floor *f, size_t place)
     fuse_lowlevel_notify_store(f->session, node->st.st_ino, 0, &buf, 0);
 }
 
+/* A read that is to be answered. */
+struct asked {
+    fuse_req_t req;
+    size_t place; /* the file's */
+    size_t size, from;
+};
+
+static void answer(const struct floor *f, const struct asked *a)
+{
+    const struct node *file = &f->nodes[a->place];
+    size_t n = (size_t)file->st.st_size, from = a->from < n ? a->from : n;
+    fuse_reply_buf(a->req, file->body + from, n - from < a->size ? n - from : a->size);
+}
+
 /* The next ones which the kernel knows and was not given before. Not the file itself: its page is
  * locked until its read is answered. */
-static void push_run(struct floor *f, size_t place)
+static void push_run(struct floor *f, const struct asked *a)
 {
-    const struct node *dir = &f->nodes[f->nodes[place].parent];
-    size_t n = atomic_load(&dir->listed), left = f->run;
-    f->pushed[place] = true;
-    for (size_t i = 1; i < n && left; i++) {
-        size_t next = dir->first + (place - dir->first + i) % n;
+    const struct node *dir = &f->nodes[f->nodes[a->place].parent];
+    size_t n = atomic_load(&dir->listed), sent = 0;
+    f->pushed[a->place] = true;
+    for (size_t i = 1; i < n && sent < RUN; i++) {
+        size_t next = dir->first + (a->place - dir->first + i) % n;
         if (f->pushed[next] || !f->nodes[next].body)
             continue;
         f->pushed[next] = true;
         store(f, next);
-        left--;
+        if (++sent == LEAD)
+            answer(f, a);
     }
+    if (sent < LEAD)
+        answer(f, a);
 }
 
-/* Only one request is kept waiting: a run stops at pages that others read until these are answered,
- * by other threads of the loop. */
+/* One run at a time: it stops at pages that others read until these are answered, by other threads
+ * of the loop. */
 static void on_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
     struct floor *f = floor_of(req);
-    const struct node *file = &f->nodes[node - 1];
-    size_t n = (size_t)file->st.st_size, from = (size_t)off < n ? (size_t)off : n;
+    const struct asked a = {req, node - 1, size, (size_t)off};
+    bool mine = pthread_mutex_trylock(&f->pushing) == 0;
     (void)fi;
-    if (f->run && pthread_mutex_trylock(&f->pushing) == 0) {
-        if (!f->pushed[node - 1])
-            push_run(f, node - 1);
+    if (mine && !f->pushed[a.place])
+        push_run(f, &a);
+    else
+        answer(f, &a);
+    if (mine)
         pthread_mutex_unlock(&f->pushing);
-    }
-    fuse_reply_buf(req, file->body + from, n - from < size ? n - from : size);
 }
 
 static int serve(struct floor *f, const char *mountpoint)
@@ -288,11 +307,10 @@ static int serve(struct floor *f, const char *mountpoint)
 int main(int argc, char **argv)
 {
     struct floor f = {.pushing = PTHREAD_MUTEX_INITIALIZER};
-    if (argc != 4) {
-        fprintf(stderr, "usage: floor TREE MOUNTPOINT RUN\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: floor TREE MOUNTPOINT\n");
         return 2;
     }
-    f.run = strtoul(argv[3], NULL, 10);
     int rc = add_node(&f, argv[1], "", 0);
     if (rc == 0)
         rc = load(&f, argv[1], 0);

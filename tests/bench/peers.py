@@ -114,10 +114,9 @@ class Floor(Foreign):
     """The tree from memory by what the kernel and libfuse cost alone, see floor.c."""
 
     name = "floor"
-    run_length = 1024  # files that the kernel is given at once; as cdrfs at most
 
     def command(self):
-        return [os.environ["BENCH_FLOOR"], self.tree, self.where, self.run_length]
+        return [os.environ["BENCH_FLOOR"], self.tree, self.where]
 
 
 class Squashfuse(Foreign):
