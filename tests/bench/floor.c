@@ -2,8 +2,8 @@
 /*
  * The floor under a filesystem in user space: what the kernel and libfuse cost by themselves. It
  * shows a folder from memory, in the way that is quickest for the kernel, and decides nothing while
- * it serves. What cdrfs takes beyond it is cdrfs; a goal that it misses is out of reach of any
- * program on libfuse. A peer of scripts/bench, and good for nothing else.
+ * it serves. What cdrfs takes beyond it is cdrfs; a goal that it misses, too, is not for cdrfs to
+ * meet. A peer of scripts/bench, and good for nothing else.
  *
  *     floor TREE MOUNTPOINT
  *

@@ -267,7 +267,7 @@ def section(bench):
             " (warm). A ratio is taken within its round, `of` is the least and the most of them."
             " `cpu` is the same ratio of processor time, of the command and of cdrfs together."
             " `floor` is the same tree from memory, by what the kernel and libfuse cost alone, so"
-            " that `cdrfs to floor` is what cdrfs adds; a goal that the floor misses is out of reach."
+            " that `cdrfs to floor` is what cdrfs adds (tests/bench/floor.c)."
             " Peers sit out later rounds of what takes them long."]
     for key, title in TREES.items():
         with tree_of(bench, key, calls) as tree:
