@@ -11,6 +11,9 @@
 
 #define SQL_MAX 2048
 
+/* Times are added to and subtracted from; none of ours is anywhere near. */
+#define TIME_MOST (INT64_C(1) << 60)
+
 #define TOLD_MAX 8 /* kinds of trouble; of further ones nothing is told */
 
 /* What reading, or writing, met last. */

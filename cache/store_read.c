@@ -95,6 +95,8 @@ static int read_entry(struct reading *r, struct entry *e)
     if (!good || !str_copy(e->uuid, sizeof(e->uuid), uuid, strlen(uuid)))
         return store_is_damaged(r->store, "a call that is not as it was written");
     e->end_time = sqlite3_column_int64(r->st, 2);
+    if (e->end_time < -TIME_MOST || e->end_time > TIME_MOST)
+        return store_is_damaged(r->store, "a call that ended at no time");
     e->mtime = sqlite3_column_int64(r->st, 3);
     e->size = sqlite3_column_int64(r->st, 4);
     return 0;

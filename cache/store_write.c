@@ -460,9 +460,6 @@ int store_count_now(struct store *s, const struct query *q, int64_t *ret)
     return rc;
 }
 
-/* Coverage adds to times and subtracts them; no span of ours is anywhere near. */
-#define TIME_MOST (INT64_C(1) << 60)
-
 int store_read_span(sqlite3_stmt *st, int column, struct span *ret)
 {
     struct span s = {.id = sqlite3_column_int64(st, column)};
