@@ -1013,7 +1013,7 @@ START_TEST(a_store_of_a_newer_cdrfs_is_refused)
     close_store();
     sql(path, "PRAGMA user_version = 1000");
     check_refused(-EPROTO, "newer");
-    sql(path, "PRAGMA user_version = 3");
+    sql(path, "PRAGMA user_version = 4");
     open_store();
     check_totals(1, 3);
 }
