@@ -312,7 +312,7 @@ void fetch_take_page(struct cache *c, struct post *p)
         clock_learn(&c->clock, p->failure.date);
     if (p->failure.date && p->failure.date < f->fetched_at - CLOCK_AHEAD_S)
         f->fetched_at = p->failure.date; /* it began by a local clock that is ahead */
-    prefetches_note_page(c, p);
+    prefetches_note_page(c, f, p->page, true);
     if (p->page && !f->over && f->walk.state == WALK_ASKING) {
         store_page(c, p);
     } else {
@@ -343,8 +343,10 @@ static void store_copy(struct cache *c, struct fetch *f, const struct tier_news 
     }
     if (rc < 0)
         c->write_error = rc;
-    if (f)
+    if (f) {
         f->tick = atomic_load(&c->tick) + 1;
+        prefetches_note_page(c, f, n->page, false);
+    }
     tier_took(c->tier);
 }
 

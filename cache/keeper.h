@@ -205,8 +205,9 @@ void keeper_take_visit(struct cache *c, const struct query *q);
 /* Goes on with that one: its last piece is held, or it has none yet. */
 void prefetch_go_on(struct cache *c, uint64_t number);
 
-/* A page has come, or not. */
-void prefetches_note_page(struct cache *c, const struct post *p);
+/* A page has come, or not (NULL): of the API, which was asked for it, or of the shared tier. */
+void prefetches_note_page(struct cache *c, const struct fetch *f, const struct page *page,
+                          bool asked);
 
 /* keeper.c */
 

@@ -108,20 +108,22 @@ void prefetch_go_on(struct cache *c, uint64_t number)
         end(c, p, rc);
 }
 
-void prefetches_note_page(struct cache *c, const struct post *post)
+void prefetches_note_page(struct cache *c, const struct fetch *f, const struct page *page,
+                          bool asked)
 {
-    if (!post->page)
+    if (!page)
         return;
     pthread_mutex_lock(&c->cover_lock);
     for (int i = 0; i < PREFETCH_MAX; i++) {
         struct prefetching *p = &c->prefetches[i];
         struct query q = is_running(p) ? piece_of(p) : QUERY_ALL;
-        if (!is_running(p) || !fetch_serves(post->fetch, &q))
+        if (!is_running(p) || !fetch_serves(f, &q))
             continue;
-        p->shown.requests++;
-        p->shown.calls += post->page->ncalls;
-        p->shown.piece_calls += post->page->ncalls;
-        p->shown.piece_total = post->page->total;
+        p->shown.requests += asked;
+        p->shown.calls += page->ncalls;
+        p->shown.piece_calls += page->ncalls;
+        if (asked)
+            p->shown.piece_total = page->total;
     }
     pthread_mutex_unlock(&c->cover_lock);
 }
