@@ -178,7 +178,7 @@ static int write_body(struct store *s, const struct call *c, int64_t id)
     sqlite3_bind_blob(st, 2, s->packed.len ? s->packed.p : "", (int)s->packed.len, SQLITE_STATIC);
     if (dict)
         sqlite3_bind_int64(st, 3, dict);
-    s->raw += !dict;
+    s->raw += !dict && s->raw < INT64_MAX;
     return step_done(s, st);
 }
 
