@@ -271,13 +271,15 @@ static int push_one(void *arg, int64_t id, struct slice body)
     return rc == 0 || rc == -ENOENT ? 0 : rc;
 }
 
-/* Returns false when the run is over. */
+/* Returns false when the run is over. Who has paused it may be waiting for the very request that is
+ * kept, so that it must not be waited for. */
 static bool push_batch(struct push *p, struct run *run)
 {
     struct batch batch = {p, run};
     int64_t before = run->after;
     int left = run->left;
-    pthread_mutex_lock(&p->pushing);
+    if (pthread_mutex_trylock(&p->pushing) != 0)
+        return false;
     int rc = cache_bodies_after(p->fs->cache, &run->q, before, run->last,
                                 left < BATCH ? left : BATCH, push_one, &batch);
     pthread_mutex_unlock(&p->pushing);
