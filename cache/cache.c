@@ -206,16 +206,22 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
     return 0;
 }
 
-void cache_destroy(struct cache *c)
+void cache_stop(struct cache *c)
 {
-    if (!c)
-        return;
     pthread_mutex_lock(&c->lock);
     c->stop = true;
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->lock);
     if (c->started)
         pthread_join(c->thread, NULL);
+    c->started = false;
+}
+
+void cache_destroy(struct cache *c)
+{
+    if (!c)
+        return;
+    cache_stop(c);
     if (c->tier && c->source->ops->share_rate)
         c->source->ops->share_rate(c->source, NULL, NULL);
     if (c->tier)

@@ -44,8 +44,11 @@ struct cache_opts {
 int cache_create(const struct cache_opts *o, struct cache **ret, char *error,
                  size_t cap) MUST_CHECK;
 
-/* Answers every want with -ENOTCONN, then ends the source, the thread and the store. Accepts NULL.
- */
+/* Ends the thread: nothing is amended any more, and every want is answered with -ENOTCONN; one that
+ * comes later, with cache_destroy(). What is held can be read until then. */
+void cache_stop(struct cache *c);
+
+/* cache_stop(), then ends the source and the store. Accepts NULL. */
 void cache_destroy(struct cache *c);
 
 /* What a person should know of how the store was opened; "" when there is nothing. */

@@ -2,7 +2,6 @@
 #include "fs/push.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #define SIZE_MOST (128u << 10) /* larger records are read as ever */
 #define HOT_MS 2000 /* a directory that is read so soon after another needs no second read */
 #define ALONE_MS 50 /* a reader is the only one when no other has read for so long */
-#define DRAIN_MS 5
 
 /* A directory that the kernel has listed. */
 struct listed {
@@ -53,7 +51,6 @@ struct push {
     int64_t reader_read_ms; /* and when it did */
 
     pthread_mutex_t pushing; /* held while contents that were read are on their way to the kernel */
-    atomic_bool ended;
     atomic_uint_least64_t count;
     int64_t hot_until_ms; /* the thread's */
 };
@@ -323,7 +320,6 @@ static void *run_thread(void *arg)
         be_free(p);
         answer(&h);
     }
-    atomic_store(&p->ended, true);
     return NULL;
 }
 
@@ -355,17 +351,6 @@ struct push *push_create(struct fs *fs)
     return NULL;
 }
 
-/* Serves one request, if there is one soon. */
-static void serve_one(struct fuse_session *se)
-{
-    struct fuse_buf buf = {0};
-    struct pollfd fd = {.fd = fuse_session_fd(se), .events = POLLIN};
-    if (poll(&fd, 1, DRAIN_MS) == 1 && fd.revents & POLLIN &&
-        fuse_session_receive_buf(se, &buf) > 0)
-        fuse_session_process_buf(se, &buf);
-    free(buf.mem);
-}
-
 void push_stop(struct push *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -373,13 +358,8 @@ void push_stop(struct push *p)
     p->stop = true;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
-    if (stopped)
-        return;
-    if (p->fs->session)
-        fuse_session_reset(p->fs->session); /* a session that is over drops what it reads */
-    while (p->fs->session && !atomic_load(&p->ended))
-        serve_one(p->fs->session);
-    pthread_join(p->thread, NULL);
+    if (!stopped)
+        pthread_join(p->thread, NULL);
 }
 
 void push_destroy(struct push *p)

@@ -50,8 +50,8 @@ void push_resume(struct push *p);
 uint64_t push_count(struct push *p);
 
 /*
- * Ends the thread; to be called when the session's loop has ended, before it is unmounted. Requests
- * that the kernel still has are served meanwhile, since the thread may be waiting for one of them.
+ * Ends the thread; to be called while the session is still served, since the thread may be waiting
+ * for a request (end.h), or when it is unmounted.
  */
 void push_stop(struct push *p);
 

@@ -16,6 +16,7 @@
 #include "api/plivo.h"
 #include "cache/cache.h"
 #include "fs/channel.h"
+#include "fs/end.h"
 #include "fs/errors.h"
 #include "fs/fs.h"
 #include "fs/handlers.h"
@@ -344,6 +345,17 @@ static int loop(struct fuse_session *se, bool single)
     return rc;
 }
 
+/* All who notify the kernel, and all who wait for the API, which are told so. Twice does no harm.
+ */
+static void stop_all(void *arg)
+{
+    struct fs *fs = arg;
+    push_stop(fs->push);
+    shots_stop(fs->shots);
+    worker_stop(fs->worker);
+    cache_stop(fs->cache);
+}
+
 static bool serve(const struct options *o, const struct account *a, struct fs *fs,
                   void (*ready)(void *arg), void *arg)
 {
@@ -352,27 +364,24 @@ static bool serve(const struct options *o, const struct account *a, struct fs *f
     if (!se)
         return false;
     fs->session = se;
-    if (fuse_set_signal_handlers(se) == 0) {
-        struct hup *hup = hup_create(fs);
-        if (!hup)
-            log_line(fs->log, LOG_LEVEL_ERROR, "cannot start: no thread for SIGHUP; see ulimit -u");
-        if (hup && channel_mount(se, o->mountpoint) == 0) {
-            log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
-            ready(arg);
-            loop(se, o->single);
-            served = true;
-        }
-        /* No handler runs any more. All that is parked is answered while the session can still
-         * carry the replies: unmounting closes its descriptor. */
-        hup_destroy(hup);
-        push_stop(fs->push);
-        shots_stop(fs->shots);
-        worker_stop(fs->worker);
-        cache_destroy(fs->cache);
-        fs->cache = NULL;
-        fuse_session_unmount(se);
-        fuse_remove_signal_handlers(se);
+    struct hup *hup = hup_create(fs);
+    struct end *end = end_create(se, stop_all, fs);
+    if (!hup || !end)
+        log_line(fs->log, LOG_LEVEL_ERROR, "cannot start: no further thread; see ulimit -u");
+    if (hup && end && channel_mount(se, o->mountpoint) == 0) {
+        log_line(fs->log, LOG_LEVEL_INFO, "mounted on %s", o->mountpoint);
+        ready(arg);
+        loop(se, o->single);
+        served = true;
     }
+    end_destroy(end);
+    hup_destroy(hup);
+    stop_all(fs);
+    /* What was parked since is answered while the session can still carry the replies: unmounting
+     * closes its descriptor. */
+    cache_destroy(fs->cache);
+    fs->cache = NULL;
+    fuse_session_unmount(se);
     fuse_session_destroy(se);
     dirhs_free(fs);
     return served;
@@ -436,6 +445,7 @@ int start_and_serve(const struct options *o, struct account *a, void (*ready)(vo
                     .park = park_create(),
                     .used = used_create()};
     pthread_mutex_init(&fs.dirhs_lock, NULL);
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, told like a full disk */
     hup_block();
     fs.push = push_create(&fs);

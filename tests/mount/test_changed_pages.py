@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Pages that somebody changes through a mapping are written back before they are dropped, and whoever
-has them dropped waits for that: nobody may hang on it."""
+has them dropped waits for that: no reader, and no end of the mount, may hang on it."""
 
+import signal
 import sys
 
-from harness import PATIENCE_S, day
+import pytest
+
+from harness import GONE_S, PATIENCE_S, day
 
 OLD = day(6)
 
@@ -51,3 +54,31 @@ def test_who_reads_what_another_changes_is_answered(sim_of, mount_of, spawn):
     for child in children:
         assert child.communicate(timeout=PATIENCE_S)[1] == b"" and child.returncode == 0
     mount.unmount()
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_the_end_comes_while_changed_pages_are_dropped(sim_of, mount_of, spawn, turn):
+    mount = mount_of(sim_of({OLD: 40}), flags=["-s"] if turn % 2 else [])
+    paths = paths_of(mount)
+    for how in ("flush", "flush", "keep"):
+        changing(spawn, how, paths)
+    mount.send(signal.SIGTERM)
+    assert mount.is_gone(GONE_S) and not mount.is_mounted()
+
+
+@pytest.mark.parametrize("first", ["answer", "signal"] * 3)
+def test_the_end_comes_while_changed_pages_of_amended_calls_are_dropped(sim_of, mount_of, spawn,
+                                                                        first):
+    sim = sim_of({OLD: 20})
+    mount = mount_of(sim)
+    paths = paths_of(mount)
+    changing(spawn, "keep", paths)
+    for path in paths:
+        sim.amend(path.stem, total_rate='"9.7"')
+    (mount / ".cdrfs/refresh").write_text("/")
+    sim.stall()
+    spawn("ls", mount.day(OLD))
+    sim.wait(in_flight=1)
+    for step in (sim.mend, lambda: mount.send(signal.SIGTERM))[::1 if first == "answer" else -1]:
+        step()
+    assert mount.is_gone(GONE_S) and not mount.is_mounted()
