@@ -106,7 +106,7 @@ bool cache_selective(struct cache *c, const struct query *q);
 
 /* How the API fares, for people. */
 struct cache_health {
-    int64_t good_at; /* UTC second in which something was last read whole; 0: not since the mount */
+    int64_t good_at;    /* UTC second in which something was last read; 0: not since the mount */
     int64_t failed_at;  /* and in which that last failed */
     bool failing;       /* the failure came last */
     struct failure why; /* of that failure */

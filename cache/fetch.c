@@ -114,9 +114,14 @@ void fetch_start(struct cache *c, const struct query *filters, struct range inte
     begin(c, f, wish->there);
 }
 
+static bool is_failure(const struct failure *f)
+{
+    return f->err && f->err != -ENOENT && f->err != -EAGAIN && f->err != -ECANCELED;
+}
+
 bool fetch_failed(const struct fetch *f)
 {
-    return f->failure.err && f->failure.err != -EAGAIN && f->failure.err != -ECANCELED;
+    return is_failure(&f->failure);
 }
 
 bool fetch_serves(const struct fetch *f, const struct query *q)
@@ -432,16 +437,18 @@ void fetch_take_news(struct cache *c, struct tier_news *n)
     tier_news_free(n);
 }
 
-static void note_health(struct cache *c, const struct fetch *f)
+void fetch_note_health(struct cache *c, const struct failure *f, bool listing)
 {
+    bool answered = !f->err || f->err == -ENOENT;
     pthread_mutex_lock(&c->cover_lock);
-    c->health.failing = fetch_failed(f) || (c->health.failing && f->failure.err);
-    if (fetch_failed(f)) {
+    c->health.failing = is_failure(f) || (c->health.failing && !answered);
+    if (is_failure(f)) {
         c->health.failed_at = cache_now(c);
-        c->health.why = f->failure;
-    } else if (!f->failure.err) {
+        c->health.why = *f;
+    } else if (answered) {
         c->health.good_at = cache_now(c);
-        c->health.stale_since = 0;
+        if (listing)
+            c->health.stale_since = 0;
     }
     pthread_mutex_unlock(&c->cover_lock);
 }
@@ -493,7 +500,7 @@ void fetch_conclude(struct cache *c, struct fetch *f, uint64_t tick)
     if (f->over)
         end_lease(c, f);
     if (f->over && !lost && f->asked_api)
-        note_health(c, f);
+        fetch_note_health(c, &f->failure, true);
     if (f->over && f->failure.err && f->failure.err != -ECANCELED && *f->failure.detail &&
         c->opts.report)
         c->opts.report(c->opts.report_arg, &f->q, "", &f->failure);

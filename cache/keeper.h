@@ -163,6 +163,10 @@ void fetch_start(struct cache *c, const struct query *filters, struct range inte
  * wider, or was left by those who had wanted it. */
 bool fetch_failed(const struct fetch *f);
 
+/* Notes for people how the API fared with a window, or else with one call: that there is none is an
+ * answer, too. Takes cover_lock. */
+void fetch_note_health(struct cache *c, const struct failure *f, bool listing);
+
 /* True when f brings calls of q. */
 bool fetch_serves(const struct fetch *f, const struct query *q);
 

@@ -238,6 +238,7 @@ void wants_take_call(struct cache *c, struct post *p)
     struct waiting *w, *next;
     if (p->failure.date)
         clock_learn(&c->clock, p->failure.date);
+    fetch_note_health(c, &p->failure, false);
     if (p->failure.err && p->failure.err != -ENOENT && p->failure.err != -ECANCELED &&
         c->opts.report)
         c->opts.report(c->opts.report_arg, &QUERY_ALL, p->want.uuid, &p->failure);

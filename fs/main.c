@@ -102,7 +102,7 @@ static int keep_ca_file(void)
 }
 
 /* Until the mount can be used, whoever ends the first process (Ctrl-C, a terminal that is closed)
- * means this one: SIGTERM ends it, also once libfuse handles it. */
+ * means this one: SIGTERM ends it, also once it is handled. */
 static int follow_caller(pid_t caller)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -144,6 +144,26 @@ def test_a_failure_right_behind_a_success_is_the_last(sim_of, mount_of):
     assert "api: answered" in status.read_text() and metrics(mount)["cdrfs_api_up", ""] == 1
 
 
+def test_a_failed_request_for_one_call_is_a_failure_too(sim_of, mount_of):
+    sim = sim_of({OLD: 1})
+    mount = mount_of(sim)
+    status, name = mount / ".cdrfs/status", sim.names(OLD)[0]
+    sim.refuse(401)
+    assert error_of(os.stat, mount / "by-uuid" / name) == "EACCES"
+    assert "api: failed" in status.read_text() and metrics(mount)["cdrfs_api_up", ""] == 0
+    assert [e["errno"] for e in errors(mount)] == ["EACCES"]
+
+
+def test_that_there_is_no_such_call_is_an_answer(sim_of, mount_of):
+    sim = sim_of({OLD: 1})
+    mount = mount_of(sim)
+    sim.refuse(404, match=f"gte={OLD}")
+    assert error_of(mount.ls, OLD) == "EIO"
+    assert "api: failed" in (mount / ".cdrfs/status").read_text()
+    assert error_of(os.stat, mount / "by-uuid" / next(absent_calls(1))) == "ENOENT"
+    assert "api: answered" in (mount / ".cdrfs/status").read_text()
+
+
 # --- metrics ---
 
 
