@@ -75,7 +75,7 @@ static int take_lock(struct store *s, char *error, size_t cap)
             return rc; /* nobody can have locked it */
     }
     if (s->lock_fd < 0) {
-        snprintf(error, cap, "cannot open %s: %s", name, strerror(-rc));
+        snprintf(error, cap, "cannot open %s: %s; see cache_dir=", name, strerror(-rc));
         return rc;
     }
     if (flock(s->lock_fd, (rc ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
@@ -84,7 +84,8 @@ static int take_lock(struct store *s, char *error, size_t cap)
         if (rc == -EBUSY)
             snprintf(error, cap, "the store %s is in use by process %s", s->path, pid);
         else
-            snprintf(error, cap, "cannot lock %s: %s", name, strerror(-rc));
+            snprintf(error, cap, "cannot lock %s: %s; put cache_dir= on a local disk", name,
+                     strerror(-rc));
     } else if (rc == 0) {
         write_holder(s->lock_fd);
     }

@@ -978,6 +978,21 @@ START_TEST(the_lock_of_a_dead_process_is_no_lock)
 }
 END_TEST
 
+START_TEST(a_lock_that_cannot_be_opened_says_what_to_do)
+{
+    close_store();
+    char lock[160], error[256] = "";
+    struct store *s = NULL;
+    snprintf(lock, sizeof(lock), "%s.lock", path);
+    unlink(lock);
+    ck_assert_int_eq(mkdir(lock, 0700), 0);
+    ck_assert_int_eq(store_open(path, &s, error, sizeof(error)), -EISDIR);
+    ck_assert_msg(strstr(error, lock) && strstr(error, "; see cache_dir="), "%s", error);
+    rmdir(lock);
+    open_store();
+}
+END_TEST
+
 /* Reads a whole file. */
 static char *slurp(const char *name, size_t *n)
 {
@@ -1326,6 +1341,7 @@ int main(void)
         ONCE(a_second_opening_names_the_process_that_has_the_store),
         ONCE(an_opening_from_another_process_names_this_one),
         ONCE(the_lock_of_a_dead_process_is_no_lock),
+        ONCE(a_lock_that_cannot_be_opened_says_what_to_do),
         ONCE(a_store_of_a_newer_cdrfs_is_refused),
         ONCE(another_programs_database_is_refused_and_left_alone),
         ONCE(another_programs_database_of_a_high_version_is_not_taken_for_a_newer_store),
