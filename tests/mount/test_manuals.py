@@ -87,6 +87,16 @@ def entry_of(option):
             f"{variable}\n\n\t")
 
 
+def test_the_second_name_of_the_command_has_the_manual_of_the_first(tmp_path):
+    subprocess.run(["meson", "install", "-C", pathlib.Path(CDRFS).parent, "--no-rebuild", "--destdir",
+                    tmp_path], check=True, capture_output=True, timeout=PATIENCE_S)
+    page = next(tmp_path.rglob("mount.fuse.cdrfs.8"))
+    assert page.parent.name == "man8"
+    text = out("man", "-M", page.parents[1], "8", "mount.fuse.cdrfs",
+               env=clean_env(LC_ALL="C.UTF-8", MANWIDTH="80", PATH="/usr/bin:/bin"))
+    assert text.startswith("cdrfs(1)")
+
+
 def test_the_manual_has_each_option_with_its_default_range_and_variable(tables):
     text = section(source("cdrfs.1"), "OPTIONS")
     assert len(tables["options"]) > 15
