@@ -377,7 +377,7 @@ static void join(struct cache *c, const struct tier_news *n)
     begin_writing(c);
     if (!c->write_error)
         c->write_error = store_join(c->store, n->number);
-    tier_publish(c->tier);
+    c->joining = true; /* what it notes is seen by who publishes after the commit */
 }
 
 static void forget_notes(struct cache *c, const struct tier_news *n)

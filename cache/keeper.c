@@ -113,8 +113,10 @@ static void commit(struct cache *c)
         atomic_fetch_add(&c->changes, 1);
     for (int i = 0; i < c->namended && !c->write_error && c->opts.amended; i++)
         c->opts.amended(c->opts.amended_arg, c->amended[i]);
+    if (c->joining)
+        tier_publish(c->tier);
     c->namended = 0;
-    c->writing = c->changing = false;
+    c->writing = c->changing = c->joining = false;
 }
 
 static void note_settled(struct cache *c)

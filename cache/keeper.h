@@ -139,6 +139,7 @@ struct cache {
     uint64_t new_calls;             /* that all fetches brought */
     bool oldest_first;              /* how the host was seen to sort */
     bool strays;                    /* it was seen to list calls outside the window asked for */
+    bool joining;                   /* the shared tier has all of the store to be given */
     int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;
     bool changing;                /* it changes calls */
