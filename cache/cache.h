@@ -164,9 +164,11 @@ struct cache_reading {
 };
 
 struct cache_explained {
-    bool known;         /* it is answered whole, now, without a request */
-    bool held;          /* all of it was read whole at some time */
-    bool beyond;        /* it is older than what is still served */
+    bool known;    /* it is answered whole, now, without a request */
+    bool held;     /* all of it was read whole at some time */
+    bool beyond;   /* it is older than what is still served */
+    bool shared;   /* the shared tier is there, and may have it: then at most so many requests */
+    bool archived; /* some of it is missing that only the shared tier has any more */
     int64_t fetched_at; /* when the oldest of its readings was made; 0: there is none */
     int64_t expires_at; /* until when it stays known; 0: it is not; INT64_MAX: for ever */
     int64_t calls;      /* of it that are held */

@@ -141,9 +141,25 @@ static int64_t cost_of(struct cache *c, const struct query *asked, bool *sure)
     return (mark.calls + API_PAGE_LIMIT - 1) / API_PAGE_LIMIT;
 }
 
+/* What the API no longer serves is asked of the shared tier alone. */
+static void cut_archived(struct cache *c, struct ivset *missing, struct cache_explained *ret)
+{
+    int64_t served_from = cache_served_from(c);
+    for (size_t i = 0; i < missing->n; i++)
+        ret->archived = ret->archived || missing->v[i].lo < served_from;
+    ivset_cut(missing, (struct range){INT64_MIN, served_from});
+}
+
+static bool is_shared(struct cache *c)
+{
+    struct tier_stats s;
+    return cache_tier(c, &s) && (s.state == TIER_TOGETHER || s.state == TIER_READING);
+}
+
 static void add_up(struct cache *c, const struct query *q, struct ivset *missing, int64_t *requests,
                    struct cache_explained *ret)
 {
+    cut_archived(c, missing, ret);
     ivset_bridge(missing, BRIDGE_S);
     for (size_t i = 0; i < missing->n; i++) {
         struct query asked = asked_for(c, q, missing->v[i]);
@@ -173,6 +189,7 @@ static int explain_window(struct cache *c, const struct query *q, struct cache_e
     ret->known = cache_known(c, q);
     ret->held = cache_held(c, q);
     ret->beyond = cache_beyond(c, q);
+    ret->shared = is_shared(c);
     int rc = cache_mark(c, q, &mark);
     if (rc == 0)
         rc = find_readings(c, q, ret);

@@ -44,6 +44,8 @@ static void put_cost(json_t *x, const char *name, const char *label)
     printf("  %-9s %s%" PRId64 " request%s", label, more ? "at least " : "", n, n == 1 ? "" : "s");
     if (n)
         printf(", %.1f s", json_number_value(json_object_get(cost, "seconds")));
+    if (n && json_is_true(json_object_get(x, "shared")))
+        printf(", or fewer, if another host has it");
     printf("\n");
 }
 

@@ -97,7 +97,10 @@ static const char *state_of(const struct cache_explained *x)
         return x->held ? "final" : "no longer served";
     if (x->known)
         return x->expires_at == INT64_MAX ? "final" : "fresh";
-    return x->held ? "stale" : x->readings ? "held in part" : "not held";
+    return x->held       ? "stale"
+           : x->readings ? "held in part"
+           : x->archived ? "in the shared tier"
+                         : "not held";
 }
 
 int explain_put(struct fs *fs, const struct dir *d, const char *uuid, struct buf *out)
@@ -120,7 +123,8 @@ int explain_put(struct fs *fs, const struct dir *d, const char *uuid, struct buf
     put_readings(x, out);
     put_cost(fs, "read", x->requests, out);
     put_cost(fs, "reread", x->reread, out);
-    buf_printf(out, "  \"at_least\": %s,\n  \"evaluated_here\": ", x->sure ? "false" : "true");
+    buf_printf(out, "  \"at_least\": %s,\n  \"shared\": %s,\n  \"evaluated_here\": ",
+               x->sure ? "false" : "true", x->shared ? "true" : "false");
     put_here(&d->q, x->asks ? &x->asked : &d->q, out);
     buf_puts(out, ",\n  \"curl\": ");
     put_curl(fs, x, uuid, out);
