@@ -65,8 +65,11 @@ void attr_of_dir(const struct fs *fs, const struct dir *d, uint64_t ino, struct 
     memset(ret, 0, sizeof(*ret));
     set_owner(fs, ret);
     set_times(ret, dir_mtime(fs, d));
-    if (d->kind == DIR_WINDOW) /* tar tells by it whether something was changed under its hands */
+    if (d->kind == DIR_WINDOW) {
+        /* tar tells by it whether something was changed under its hands */
         ret->st_ctim.tv_sec = d->q.num[AXIS_END_TIME].lo;
+        ret->st_blksize = LISTED_AT_ONCE;
+    }
     ret->st_ino = inode_shown(fs, ino);
     ret->st_mode = S_IFDIR | (0555 & ~fs->umask);
     ret->st_nlink = 2;

@@ -11,6 +11,12 @@
 #define CALL_NLINK 8 /* the views that list every call */
 
 /*
+ * Bytes of a window's listing that suit being read at once: opendir(3) makes its buffer so large
+ * where st_blksize says so, and Linux asks us for as much as a program does. 1,300 calls.
+ */
+#define LISTED_AT_ONCE (256 << 10)
+
+/*
  * What a caller is told of an inode number: with inode32 one of 32 bits, for programs without
  * large-file support. Two calls may then have the same, so that none has more than one link: it
  * would be taken for another.

@@ -7,6 +7,9 @@ import itertools
 import json
 import os
 import re
+import struct
+
+import syscalls
 
 OPEN, CLOSE = {"{", "["}, {"}", "]"}
 TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.S)
@@ -59,6 +62,37 @@ def write_to(path, flags):
 class Dirent(ctypes.Structure):
     _fields_ = [("ino", ctypes.c_uint64), ("off", ctypes.c_int64), ("reclen", ctypes.c_ushort),
                 ("type", ctypes.c_ubyte), ("name", ctypes.c_char * 256)]
+
+
+class Steps:
+    """A directory that is read by getdents64(2), with so small a buffer that the filesystem is asked
+    for some 20 entries each time."""
+
+    def __init__(self, path, size=4096):
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        self.buf = ctypes.create_string_buffer(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+    def step(self):
+        """The next names; none at the end."""
+        n = syscalls.call("getdents64", self.fd, self.buf, len(self.buf))
+        names, at = [], 0
+        while at < n:
+            length, _, name = struct.unpack_from("<HB256s", self.buf.raw[at:] + bytes(256), 16)
+            names.append(name.split(b"\0")[0].decode())
+            at += length
+        return names
+
+    def rest(self):
+        return list(itertools.chain(*iter(self.step, [])))
+
+    def rewind(self):
+        os.lseek(self.fd, 0, os.SEEK_SET)
 
 
 class Dir:

@@ -86,6 +86,14 @@ def test_find_by_size_costs_no_message_a_file(held):
     assert per_file(cold) <= 0.02, cold
 
 
+def test_programs_are_told_to_read_a_listing_in_large_pieces(held):
+    """Newer kernels then ask for as much at once."""
+    _, mount, _ = held
+    assert mount.day(OLD).stat().st_blksize == 256 << 10
+    assert os.stat(mount / "by-date").st_blksize == 4096
+    assert next(mount.day(OLD).iterdir()).stat().st_blksize == 4096
+
+
 def test_no_file_is_opened_or_closed_by_message_but_the_first(held):
     _, mount, messages = held
     counts = messages.of("grep", "-r", "nothing has this", mount.day(OLD))

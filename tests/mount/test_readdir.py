@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from expect import Dir, error_of
+from expect import Dir, Steps, error_of
 from harness import NOW, PATIENCE_S, day
 
 OLD = day(6)
@@ -55,11 +55,11 @@ def test_other_directories_can_be_left_and_resumed(sim_of, mount_of, path):
 def test_two_readers_of_one_directory_do_not_disturb_each_other(sim_of, mount_of):
     sim = sim_of({OLD: 500})
     mount = mount_of(sim)
-    with Dir(mount.day(OLD)) as a, Dir(mount.day(OLD)) as b:
+    with Steps(mount.day(OLD)) as a, Steps(mount.day(OLD)) as b:
         one, two = [], []
-        while len(one) < 502:
-            one += a.take(2)
-            two += b.take(1)
+        while names := a.step():
+            one += names + a.step()
+            two += b.step()
         two += b.rest()
     assert sorted(one) == sorted(two) == whole(sim.names(OLD))
 
@@ -70,10 +70,12 @@ def test_no_name_comes_twice_from_a_listing_that_grows(sim_of, mount_of):
     mount = mount_of(sim, ttl=0)
     mount.ls(OLD)
     mount.ls(day(0))
-    with Dir(mount.day(day(0))) as d:
-        names = d.take(150)
-        sim.calls(60, NOW)
-        assert len(mount.ls(day(0))) == 460
+    with Steps(mount.day(day(0))) as d:
+        names = d.step() + d.step()
+        for n in range(3):
+            sim.calls(20, NOW)
+            assert len(mount.ls(day(0))) == 420 + 20 * n
+            names += d.step() + d.step()
         names += d.rest()
     assert len(names) == len(set(names))
     assert before <= set(names) <= set(sim.names(day(0))) | DOTS
