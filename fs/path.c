@@ -216,5 +216,7 @@ int path_call(const char *name, char uuid[CALL_UUID_MAX])
 
 void path_call_name(const char *uuid, char out[FILE_NAME_MAX])
 {
-    snprintf(out, FILE_NAME_MAX, "%s.json", uuid);
+    size_t n = strnlen(uuid, CALL_UUID_MAX - 1);
+    memcpy(out, uuid, n);
+    memcpy(out + n, ".json", sizeof(".json"));
 }
