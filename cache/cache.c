@@ -115,6 +115,7 @@ static void init(struct cache *c, const struct cache_opts *o)
     clock_init(&c->clock);
     if (o->date)
         clock_learn(&c->clock, o->date);
+    ready_init(&c->ready);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->cover_lock, NULL);
     pthread_condattr_init(&attr);
@@ -235,6 +236,7 @@ void cache_destroy(struct cache *c)
     store_close(c->store);
     cover_release(&c->cover);
     ivset_release(&c->archive);
+    ready_release(&c->ready);
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->cover_lock);
     pthread_mutex_destroy(&c->lock);
@@ -465,8 +467,7 @@ bool cache_beyond(struct cache *c, const struct query *q)
     return archived.n == 0;
 }
 
-/* Tells of trouble with the store when it is first met. */
-static int told(struct cache *c, int rc)
+int cache_told(struct cache *c, int rc)
 {
     struct failure f;
     if (rc < 0 && rc != -ENOENT && store_tell_trouble(c->store, false, &f) && c->opts.report)
@@ -474,35 +475,30 @@ static int told(struct cache *c, int rc)
     return rc;
 }
 
-int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn, void *arg)
-{
-    return told(c, store_list(c->store, q, after, fn, arg));
-}
-
 int cache_find(struct cache *c, const struct query *q, const char *uuid, struct entry *ret,
                bool *matches)
 {
-    return told(c, store_find(c->store, q, uuid, ret, matches));
+    return cache_told(c, store_find(c->store, q, uuid, ret, matches));
 }
 
 int cache_entry(struct cache *c, int64_t id, struct entry *ret)
 {
-    return told(c, store_entry(c->store, id, ret));
+    return cache_told(c, store_entry(c->store, id, ret));
 }
 
 int cache_body(struct cache *c, int64_t id, char **ret, size_t *ret_size)
 {
-    return told(c, store_body(c->store, id, ret, ret_size));
+    return cache_told(c, store_body(c->store, id, ret, ret_size));
 }
 
 int cache_newest(struct cache *c, const struct query *q, int64_t *ret)
 {
-    return told(c, store_newest(c->store, q, ret));
+    return cache_told(c, store_newest(c->store, q, ret));
 }
 
 int cache_oldest(struct cache *c, int64_t *ret)
 {
-    return told(c, store_oldest(c->store, ret));
+    return cache_told(c, store_oldest(c->store, ret));
 }
 
 /* INT64_MAX: there is none. */
@@ -523,7 +519,7 @@ static int64_t next_archived_day(struct cache *c, int64_t after)
 int cache_next_day(struct cache *c, int64_t after, int64_t *ret)
 {
     int64_t archived = next_archived_day(c, after);
-    int rc = told(c, store_next_day(c->store, after, ret));
+    int rc = cache_told(c, store_next_day(c->store, after, ret));
     if (archived == INT64_MAX || (rc < 0 && rc != -ENOENT))
         return rc;
     if (rc == -ENOENT || archived < *ret)
@@ -550,19 +546,19 @@ bool cache_tier(struct cache *c, struct tier_stats *ret)
 
 int cache_seen(struct cache *c, int axis, int (*fn)(void *arg, const char *value), void *arg)
 {
-    return told(c, store_seen(c->store, axis, fn, arg));
+    return cache_told(c, store_seen(c->store, axis, fn, arg));
 }
 
 int cache_bodies(struct cache *c, const struct query *q, int (*fn)(void *arg, struct slice body),
                  void *arg)
 {
-    return told(c, store_bodies(c->store, q, fn, arg));
+    return cache_told(c, store_bodies(c->store, q, fn, arg));
 }
 
 int cache_bodies_after(struct cache *c, const struct query *q, int64_t after, int64_t last,
                        int most, store_body_fn *fn, void *arg)
 {
-    return told(c, store_bodies_after(c->store, q, after, last, most, fn, arg));
+    return cache_told(c, store_bodies_after(c->store, q, after, last, most, fn, arg));
 }
 
 bool cache_holds(struct cache *c, const struct query *q, int64_t id)
@@ -572,12 +568,12 @@ bool cache_holds(struct cache *c, const struct query *q, int64_t id)
 
 int cache_mark(struct cache *c, const struct query *q, struct mark *ret)
 {
-    return told(c, store_mark(c->store, q, ret));
+    return cache_told(c, store_mark(c->store, q, ret));
 }
 
 int cache_totals(struct cache *c, int64_t *ret_calls, int64_t *ret_bytes)
 {
-    return told(c, store_totals(c->store, ret_calls, ret_bytes));
+    return cache_told(c, store_totals(c->store, ret_calls, ret_bytes));
 }
 
 int cache_want(struct cache *c, const struct want *w)

@@ -188,6 +188,15 @@ int cache_explain(struct cache *c, const struct query *q, const char *uuid,
 /* As store_list() and so on. */
 int cache_list(struct cache *c, const struct query *q, int64_t after, store_entry_fn *fn,
                void *arg) MUST_CHECK;
+
+/*
+ * Somebody has been given calls of q up to that id and is likely to ask for those behind it, or, if
+ * he goes through day after day and that was all, for the next day. Reads them, at most so many, so
+ * that cache_list() has them at hand; takes as long as that. goes_on: he has come back for more
+ * once already; else only of who goes through days anything is expected. Costs no request.
+ */
+void cache_expect(struct cache *c, const struct query *q, int64_t after, size_t most, bool goes_on);
+
 int cache_find(struct cache *c, const struct query *q, const char *uuid, struct entry *ret,
                bool *matches) MUST_CHECK;
 int cache_entry(struct cache *c, int64_t id, struct entry *ret) MUST_CHECK;

@@ -24,6 +24,7 @@
 #include "cache/cache.h"
 #include "cache/clock.h"
 #include "cache/memo.h"
+#include "cache/ready.h"
 #include "cache/walk.h"
 
 #define BRIDGE_S 60      /* so little is read again rather than asked for in two parts */
@@ -100,6 +101,7 @@ struct cache {
     struct clock clock;
     struct cover_rule rule;
     struct cache_opts opts;
+    struct ready ready;
     pthread_t thread;
     bool started;
     bool ended; /* nothing is begun any more */
@@ -234,6 +236,9 @@ void keeper_free_fetches(struct cache *c);
 
 /* From any thread: hands a message over. It is freed by the keeper. */
 void cache_post(struct cache *c, struct post *p);
+
+/* Of what the store said: tells of trouble with it when that is first met. Returns rc. */
+int cache_told(struct cache *c, int rc) MUST_CHECK;
 
 /* What of q's interval can be asked for at all; false when nothing. The second that is running now
  * can be, the next one not. */

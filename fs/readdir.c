@@ -13,11 +13,13 @@
 #include "fs/crawlers.h"
 #include "fs/handlers.h"
 #include "fs/listing.h"
+#include "fs/options.h"
 #include "fs/park.h"
 #include "fs/push.h"
 
 #define DOTS 2
-#define FEW_CALLS 200 /* as many as ten requests bring */
+#define FEW_CALLS 200   /* as many as ten requests bring */
+#define ENTRY_BYTES 200 /* of a READDIRPLUS, of a call whose id has 36 characters */
 
 /* An open directory. The kernel reads one handle from one thread at a time. */
 struct dirh {
@@ -27,6 +29,7 @@ struct dirh {
     atomic_bool whole; /* all of it was held at some moment since the last rewind; or, of dates,
                           that was tried */
     bool ready;        /* opendir has waited for all of it */
+    bool crawler;      /* a window whose reader, at the last rewind, was one */
     uint64_t since;    /* from cache_since(), at the last rewind */
     struct dirh *prev, *next;
 };
@@ -40,6 +43,7 @@ struct filling {
     char *buf;
     size_t size, used;
     int64_t first, last; /* ids of the calls in it; 0: none */
+    size_t calls;
 };
 
 static void add_handle(struct fs *fs, struct dirh *h)
@@ -226,6 +230,7 @@ static bool put_call(void *arg, const struct entry *e)
     if (!put(f, name, &param, e->id + DOTS))
         return false;
     f->last = e->id;
+    f->calls++;
     if (!f->first)
         f->first = e->id;
     return true;
@@ -333,6 +338,23 @@ static void reply(fuse_req_t req, int rc, struct filling *f, off_t off)
     free(f->buf);
 }
 
+/* What a reply has room for, with names as they are. */
+static size_t calls_expected(const struct filling *f)
+{
+    size_t usual = f->size / ENTRY_BYTES;
+    return (f->calls > usual ? f->calls : usual) + 1;
+}
+
+/*
+ * A reply is on its way to the kernel, and it takes the kernel longer to take it in than to fill
+ * the next: meanwhile the rows of that are read. Not where it might hold up anybody else.
+ */
+static void expect_more(struct fs *fs, const struct query *q, const struct filling *f, off_t off)
+{
+    if (!fs->options->single && !fuse_session_exited(fs->session) && park_count(fs->park) == 0)
+        cache_expect(fs->cache, q, f->last, calls_expected(f), off > DOTS);
+}
+
 static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
 {
     struct filling f = {0};
@@ -380,7 +402,10 @@ static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct di
         rc = answer(fs, &model, &f);
     }
     if (rc != -EAGAIN) {
+        bool more = rc == 0 && f.calls && !h->crawler;
         reply(req, rc, &f, off);
+        if (more)
+            expect_more(fs, &model.q, &f, off);
         return;
     }
     free(f.buf);
@@ -398,7 +423,10 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
     struct dirh *h = dirh_of(fi);
     count_message(req, MESSAGE_READDIR);
     struct query q = h->info.dir.q; /* h may be gone once the request is answered */
-    bool visit = off == 0 && h->info.dir.kind == DIR_WINDOW && !is_from_crawler(req);
+    bool window = h->info.dir.kind == DIR_WINDOW;
+    if (off == 0)
+        h->crawler = window && is_from_crawler(req);
+    bool visit = off == 0 && window && !h->crawler;
     read_window_or_dir(req, size, off, h, plus);
     if (visit)
         cache_visit(fs->cache, &q);

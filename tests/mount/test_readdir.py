@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from expect import Dir, Steps, error_of
+from expect import Dir, Steps, error_of, render
 from harness import NOW, PATIENCE_S, day
 
 OLD = day(6)
@@ -79,6 +79,46 @@ def test_no_name_comes_twice_from_a_listing_that_grows(sim_of, mount_of):
         names += d.rest()
     assert len(names) == len(set(names))
     assert before <= set(names) <= set(sim.names(day(0))) | DOTS
+
+
+def test_what_changes_between_two_pieces_of_a_listing_is_not_shown_as_it_was(sim_of, mount_of):
+    """Behind each piece the next is made ready before it is asked for. The kernel knows none of these
+    files yet, and keeps what it is told of them for a day."""
+    sim = sim_of({OLD: 0})
+    sim.calls(80, f"{day(0)} 09:00:00", 1)
+    mount = mount_of(sim, ttl="1h")
+    mount.ls(day(0))
+    newest = sim.calls(19, f"{day(0)} 10:00:00", 1)  # their ids, and so their places, are the last
+    (mount / ".cdrfs" / "refresh").write_text("/")
+    mount.ls(day(0))
+    mount.unmount()
+    mount = mount_of(sim, ttl="1h", cache=mount.cache)
+    with Steps(mount.day(day(0))) as d:
+        names = d.step() + d.step() + d.step()
+        for turn in range(3):
+            for uuid in newest:
+                sim.amend(uuid, total_rate=f'"{turn}.{"7" * (turn * 100 + 50)}"')
+            if turn == 1:
+                newest += sim.calls(1)
+            (mount / ".cdrfs" / "refresh").write_text("/")
+            (mount / "ndjson" / "by-date" / f"{day(0)}.ndjson").stat()  # reads it anew
+            names += d.step()
+        names += d.rest()
+    assert sorted(names) == whole(sim.names(day(0)))
+    sizes = {f"{row['call_uuid']}.json": len(render(row["raw"])) for row in sim.oracle(day(0))}
+    assert {name: (mount.day(day(0)) / name).stat().st_size for name in sizes} == sizes
+
+
+def test_who_leaves_a_listing_in_the_middle_leaves_nothing_behind(sim_of, mount_of):
+    """What was made ready for him goes with the mount: the address sanitizer would tell."""
+    sim = sim_of({day(ago): 100 for ago in range(3, 13)})
+    mount = mount_of(sim)
+    for ago in range(3, 13):
+        mount.ls(day(ago))
+    for ago in range(3, 13):
+        with Steps(mount.day(day(ago), "outbound")) as d:
+            assert len(d.step() + d.step() + d.step()) > 40
+    mount.unmount()
 
 
 def test_a_rewound_directory_shows_what_came_since(sim_of, mount_of):

@@ -368,6 +368,46 @@ START_TEST(a_day_is_read_whole_or_an_error_comes)
 }
 END_TEST
 
+struct listed {
+    int n;
+    int64_t last;
+};
+
+static bool count_entry(void *arg, const struct entry *e)
+{
+    struct listed *l = arg;
+    expect(e->id > l->last, "%s comes twice", e->uuid);
+    l->last = e->id;
+    return ++l->n % 50;
+}
+
+/* What cannot be made ready is read when it is asked for; or an error comes. */
+static void list_with_expectations(int n)
+{
+    struct query q = fx_day(1);
+    struct listed l = {0};
+    int rc = 0, before = -1;
+    while (rc == 0 && l.n > before) {
+        before = l.n;
+        rc = cache_list(fx.cache, &q, l.last, count_entry, &l);
+        cache_expect(fx.cache, &q, l.last, 51, true);
+    }
+    bool out = disarm();
+    expect(rc == 0 ? l.n == 180 : out && (rc == -ENOMEM || rc == -EIO), "allocation %d: %d", n, rc);
+    atomic_store(&failed, out);
+}
+
+START_TEST(a_listing_is_whole_whether_it_can_be_made_ready_or_not)
+{
+    struct query q = fx_day(1);
+    fx_setup();
+    fake_add_many(fx.fake, 1, 180, TODAY - DAY, 60);
+    ck_assert_int_eq(fx_ask(&q), 0);
+    each_in_turn(list_with_expectations, _i);
+    fx_teardown();
+}
+END_TEST
+
 int main(void)
 {
     const struct unit_test tests[] = {
@@ -382,6 +422,7 @@ int main(void)
         {a_walk_is_whole_or_there_is_no_memory, 2},
         {a_directory_is_interned_or_there_is_no_memory, 2},
         {a_day_is_read_whole_or_an_error_comes, 2},
+        {a_listing_is_whole_whether_it_can_be_made_ready_or_not, 2},
     };
     json_object_seed(1);
     json_set_alloc_funcs(__wrap_malloc, free);
