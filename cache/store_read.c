@@ -355,7 +355,7 @@ int store_bodies(struct store *s, const struct query *q, int (*fn)(void *arg, st
 {
     CLEANUP_READING struct reading r;
     struct without_id w = {fn, arg};
-    int rc = reading_begin_whole(&r, s, SELECT_BODIES, q, " ORDER BY end_time, uuid");
+    int rc = reading_begin_whole(&r, s, SELECT_BODIES, q, " ORDER BY +end_time, +uuid");
     return rc < 0 ? rc : each_body(&r, drop_id, &w);
 }
 
