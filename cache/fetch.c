@@ -53,14 +53,16 @@ static void prepare_walk(struct cache *c, struct fetch *f)
 /* What the API still serves of it is walked. */
 static void begin_walk(struct cache *c, struct fetch *f)
 {
+    struct query served = f->q;
     f->fetched_at = cache_now(c);
-    query_meet_range(&f->q, AXIS_END_TIME, (struct range){f->served_from, INT64_MAX});
-    if (f->q.none) {
+    query_meet_range(&served, AXIS_END_TIME, (struct range){f->served_from, INT64_MAX});
+    if (served.none) { /* f stays as it was asked for, to tell who asked */
         failure_set(&f->failure, -EHOSTUNREACH, 0,
                     "what the API no longer serves cannot be had from the shared tier");
         walk_break(&f->walk);
         return;
     }
+    f->q = served;
     f->asked_api = true;
     if (!f->most) /* else the first page says whether it goes on at all */
         prepare_walk(c, f);
@@ -372,14 +374,6 @@ static void store_copied(struct cache *c, struct fetch *f, struct tier_news *n)
     f->tick = atomic_load(&c->tick) + 1;
 }
 
-static void join(struct cache *c, const struct tier_news *n)
-{
-    begin_writing(c);
-    if (!c->write_error)
-        c->write_error = store_join(c->store, n->number);
-    c->joining = true; /* what it notes is seen by who publishes after the commit */
-}
-
 static void forget_notes(struct cache *c, const struct tier_news *n)
 {
     begin_writing(c);
@@ -423,7 +417,7 @@ static void take_answer(struct cache *c, struct fetch *f, struct tier_news *n)
 void fetch_take_news(struct cache *c, struct tier_news *n)
 {
     if (n->kind == TIER_JOINED)
-        join(c, n);
+        c->joining = n->number;
     else if (n->kind == TIER_SHARED)
         forget_notes(c, n);
     else if (n->kind == TIER_ARCHIVE)
@@ -433,7 +427,7 @@ void fetch_take_news(struct cache *c, struct tier_news *n)
     else if (n->kind == TIER_CALLS)
         store_copy(c, NULL, n);
     else
-        wants_take_found(c, n->uuid);
+        wants_take_found(c, n->uuid, n->kind == TIER_COPIED);
     tier_news_free(n);
 }
 

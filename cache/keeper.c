@@ -76,6 +76,27 @@ static void purge(struct cache *c, int64_t now_ms)
     c->purge_ms = now_ms + (dropped == PURGE_MOST ? PURGE_PAUSE_MS : PURGE_EVERY_MS);
 }
 
+#define JOIN_AGAIN_MS 10000 /* after a failure */
+
+/* The store belongs to that shared tier from now on; what it has for it is published. */
+static void join(struct cache *c, int64_t now_ms)
+{
+    if (!c->joining || now_ms < c->join_ms)
+        return;
+    int rc = store_begin(c->store);
+    if (rc == 0)
+        rc = store_join(c->store, c->joining);
+    if (rc == 0)
+        rc = store_commit(c->store);
+    if (rc < 0) {
+        store_rollback(c->store);
+        c->join_ms = now_ms + JOIN_AGAIN_MS;
+        return;
+    }
+    c->joining = 0;
+    tier_publish(c->tier);
+}
+
 #define PACK_MANY 200        /* bodies at once */
 #define PACK_PAUSE_MS 20     /* while there are more, and nothing is fetched */
 #define PACK_AGAIN_MS 600000 /* after a failure */
@@ -113,10 +134,8 @@ static void commit(struct cache *c)
         atomic_fetch_add(&c->changes, 1);
     for (int i = 0; i < c->namended && !c->write_error && c->opts.amended; i++)
         c->opts.amended(c->opts.amended_arg, c->amended[i]);
-    if (c->joining)
-        tier_publish(c->tier);
     c->namended = 0;
-    c->writing = c->changing = c->joining = false;
+    c->writing = c->changing = false;
 }
 
 static void note_settled(struct cache *c)
@@ -160,6 +179,7 @@ void keeper_settle(struct cache *c)
         fetch_conclude(c, f, tick);
     c->write_error = 0;
     purge(c, now_ms);
+    join(c, now_ms);
     pack(c, now_ms);
     note_settled(c); /* before anybody is told, and asks again */
     DL_FOREACH_SAFE (c->waitings, w, wnext)

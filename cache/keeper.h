@@ -59,7 +59,12 @@ struct waiting {
     uint64_t after_seq; /* later walks count as fresh however short the ttl is */
     int rounds;
     enum { CALL_UNASKED, CALL_IN_WINDOW, CALL_ASKED, CALL_THERE } call; /* of a want with a uuid */
-    enum { TIER_UNASKED, TIER_ASKED, TIER_SAID } tier; /* the shared tier, of a want with a uuid */
+    enum {
+        TIER_UNASKED,
+        TIER_ASKED,
+        TIER_SAID,
+        TIER_SILENT
+    } tier; /* the shared tier, of a want with a uuid */
     struct waiting *prev, *next;
 };
 
@@ -138,10 +143,11 @@ struct cache {
     int64_t purge_ms;               /* when old calls are looked for again */
     int64_t pack_ms;                /* and bodies to be packed */
     bool packing;                   /* there are some */
+    int64_t joining;                /* the shared tier that the store is to belong to; 0: none */
+    int64_t join_ms;                /* when that is tried again */
     uint64_t new_calls;             /* that all fetches brought */
     bool oldest_first;              /* how the host was seen to sort */
     bool strays;                    /* it was seen to list calls outside the window asked for */
-    bool joining;                   /* the shared tier has all of the store to be given */
     int64_t amended[AMENDED_MAX];   /* calls that it amends */
     int namended;
     bool changing;                /* it changes calls */
@@ -193,8 +199,9 @@ void fetch_go_on(struct cache *c, struct fetch *f, int64_t now_ms);
 void wants_take(struct cache *c, const struct want *want);
 void wants_cancel(struct cache *c, uint64_t id);
 
-/* The shared tier was asked for that call: if it has it, it is in the store after this batch. */
-void wants_take_found(struct cache *c, const char *uuid);
+/* The shared tier was asked for that call: if it has it, it is in the store after this batch; or it
+ * could not be asked. */
+void wants_take_found(struct cache *c, const char *uuid, bool asked);
 
 /* The answer to a request for one call. */
 void wants_take_call(struct cache *c, struct post *p);

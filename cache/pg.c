@@ -248,6 +248,19 @@ int pg_run(struct pg *p, const char *sql, const struct pg_args *a)
     return r ? 0 : p->conn ? -EIO : -ENOTCONN;
 }
 
+int pg_end(struct pg *p, bool good)
+{
+    char state[sizeof(p->state)], error[sizeof(p->error)];
+    memcpy(state, p->state, sizeof(state));
+    memcpy(error, p->error, sizeof(error));
+    int rc = pg_run(p, good ? "COMMIT" : "ROLLBACK", NULL);
+    if (rc == 0) {
+        memcpy(p->state, state, sizeof(state));
+        memcpy(p->error, error, sizeof(error));
+    }
+    return rc;
+}
+
 int pg_begin(struct pg *p, const char *sql, const struct pg_args *a)
 {
     int rc = send_query(p, sql, a, true);

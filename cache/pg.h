@@ -60,6 +60,10 @@ PGresult *pg_query(struct pg *p, const char *sql, const struct pg_args *a, bool 
 /* The same of one whose rows do not matter: 0, -EIO (refused), -ENOTCONN. */
 int pg_run(struct pg *p, const char *sql, const struct pg_args *a) MUST_CHECK;
 
+/* Ends a transaction; after an error, which is left as it was noted, with nothing done. As
+ * pg_run(). */
+int pg_end(struct pg *p, bool good) MUST_CHECK;
+
 /* Row by row: pg_begin(), then pg_row() until it is NULL; *rc is then 0, or as of pg_run(). */
 int pg_begin(struct pg *p, const char *sql, const struct pg_args *a) MUST_CHECK;
 PGresult *pg_row(struct pg *p, int *rc);

@@ -150,9 +150,12 @@ static int reading_step(struct reading *r)
     "mtime, bytes, dict, uuid, end_time, initiation_time, bill_duration, direction, "              \
     "hangup_cause, hangup_source, stir, from_number, to_number, trunk, sum = " CALL_SUM
 
+/* Of a call of which it was not noted: of the newest reading that held it; 0, which is not known,
+ * when that was of some filters, since it may have held this call or not. */
 #define READ_AT                                                                                    \
-    "ifnull((SELECT max(fetched_at) FROM span"                                                     \
-    " WHERE filters = '' AND lo <= end_time AND hi > end_time), 0)"
+    "ifnull((SELECT CASE WHEN max(fetched_at) > max(iif(filters = '', fetched_at, 0))"             \
+    " THEN 0 ELSE max(fetched_at) END"                                                             \
+    " FROM span WHERE lo <= end_time AND hi > end_time), 0)"
 
 enum {
     NOTE,

@@ -19,7 +19,7 @@
 #define READING_BEAT_MS 10000 /* while nothing can be written */
 #define HOST_S 15             /* and for how long that is believed */
 #define RETRY_MS 1000         /* between attempts to connect, doubled */
-#define RETRY_MOST_MS 30000
+#define RETRY_MOST_MS 10000
 #define WAIT_MS 100 /* for another host's walk, before it is looked for again, doubled */
 #define WAIT_MOST_MS 1000
 #define ARCHIVE_MS 60000
@@ -128,14 +128,8 @@ static void set_state(struct tier *t, enum tier_state state, const char *error)
         failure_set(&f, -EROFS, 0, "the shared tier can only be read: %s", error);
     else
         failure_set(&f, -EHOSTUNREACH, 0, "the shared tier cannot be used: %s", error);
-    f.remedy = "see the server of shared=, and its log";
+    f.remedy = better ? "nothing, it goes on" : "look after the database of shared=";
     t->opts.report(t->opts.arg, &f);
-}
-
-void tier_failed(struct tier *t, const struct pg *p)
-{
-    if (p->conn) /* else the control thread will see for itself */
-        set_state(t, TIER_READING, *p->error ? p->error : "out of memory");
 }
 
 static enum tier_state state_of(struct tier *t)
@@ -144,6 +138,23 @@ static enum tier_state state_of(struct tier *t)
     enum tier_state state = t->stats.state;
     pthread_mutex_unlock(&t->lock);
     return state;
+}
+
+void tier_refused(struct tier *t, const struct pg *p)
+{
+    enum tier_state state = state_of(t);
+    if (state == TIER_TOGETHER || state == TIER_READING)
+        set_state(t, TIER_READING, *p->error ? p->error : "out of memory");
+}
+
+void tier_failed(struct tier *t, const struct pg *p)
+{
+    if (p->conn)
+        tier_refused(t, p);
+    pthread_mutex_lock(&t->lock);
+    t->look = true;
+    pthread_cond_broadcast(&t->wake);
+    pthread_mutex_unlock(&t->lock);
 }
 
 /* The connection is gone: whoever waits goes on alone. */
@@ -362,6 +373,7 @@ static int look(struct tier *t, struct claim *c, struct ivset *missing)
     if (rc == 0) {
         judge(c, &cover);
         cover_remainder(&cover, rule_of(t), when, &c->c.q, missing);
+        ivset_bridge(missing, BRIDGE_S); /* as who claims does: else it would never be done */
         ivset_add(&wanted, c->c.q.num[AXIS_END_TIME]);
         for (size_t i = 0; i < missing->n; i++)
             ivset_cut(&wanted, missing->v[i]);
@@ -420,28 +432,11 @@ static int put_lease(struct tier *t, const struct claim *c, struct range r, uint
     return pg_run(&t->pg, sql, &a);
 }
 
-/* Claims of an account are decided one after another. Also whether the tables are still ours. */
+/* Claims of an account are decided one after another. */
 static int lock_account(struct tier *t)
 {
-    CLEANUP_PG_ARGS struct pg_args a = {0};
-    int rc = pg_args_make(&a, 1);
-    if (rc < 0)
-        return rc;
-    pg_arg_text(&a, t->account);
-    rc = pg_run(&t->pg, "BEGIN", NULL);
-    PGresult *r = rc == 0 ? pg_query(&t->pg,
-                                     "SELECT number, (SELECT value FROM cdrfs_meta"
-                                     " WHERE name = 'version') FROM cdrfs_account"
-                                     " WHERE account = $1 FOR UPDATE",
-                                     &a, false)
-                          : NULL;
-    if (rc == 0 && !r)
-        rc = t->pg.conn ? -EIO : -ENOTCONN;
-    else if (rc == 0 && (PQntuples(r) != 1 || pg_number(r, 0, 0) != t->number ||
-                         pg_number(r, 0, 1) != tier_version()))
-        rc = -ESTALE;
-    PQclear(r);
-    return rc;
+    int rc = pg_run(&t->pg, "BEGIN", NULL);
+    return rc == 0 ? tier_check(t, &t->pg, true) : rc;
 }
 
 /* 1: leased; 0: others have it all. */
@@ -581,15 +576,21 @@ static bool is_race(const struct pg *p)
     return strcmp(p->state, "40001") == 0 || strcmp(p->state, "40P01") == 0;
 }
 
+/* They are looked at again as by a host that has just come. */
+static int begin_anew(struct tier *t)
+{
+    pg_close(&t->pg);
+    snprintf(t->pg.error, sizeof(t->pg.error), "its tables were changed by another cdrfs");
+    return -ENOTCONN;
+}
+
 /* c is answered, or handed on, or looked at again later. -ENOTCONN: it is still to be answered. */
 static int attend(struct tier *t, struct claim *c)
 {
     enum tier_kind answer = TIER_GONE;
     int rc = atomic_load(&c->c.u->gone) ? 1 : decide(t, c, &answer);
-    if (rc == -ESTALE) {
-        pg_close(&t->pg);
-        snprintf(t->pg.error, sizeof(t->pg.error), "its tables were changed by another cdrfs");
-    }
+    if (rc == -ESTALE)
+        rc = begin_anew(t);
     if (!t->pg.conn)
         return -ENOTCONN;
     if (rc == -EIO && is_race(&t->pg)) {
@@ -625,9 +626,13 @@ int tier_claim(struct tier *t, const struct tier_claim *claim)
     c->answer = n;
     memcpy(n->uuid, claim->uuid, sizeof(n->uuid));
     pthread_mutex_lock(&t->lock);
-    DL_APPEND(t->incoming, c);
+    bool lost = t->stats.state == TIER_LOST; /* an attempt to connect again may take its time */
+    if (!lost)
+        DL_APPEND(t->incoming, c);
     pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
+    if (lost)
+        tier_answer(t, c, TIER_ALONE);
     return 0;
 }
 
@@ -794,7 +799,11 @@ static bool cannot_publish(struct tier *t)
 /* Says that this host lives; that it can says whether there can be written. */
 static int beat(struct tier *t)
 {
-    int rc = say_alive(t);
+    int rc = tier_check(t, &t->pg, false);
+    if (rc == -ESTALE)
+        return begin_anew(t);
+    if (rc == 0)
+        rc = say_alive(t);
     if (rc == 0)
         rc = clear_old(t);
     if (rc == 0 && state_of(t) != TIER_TOGETHER && !cannot_publish(t)) {
@@ -810,8 +819,27 @@ static int beat(struct tier *t)
     return rc == 0 ? count_hosts(t) : rc;
 }
 
+/* What was refused before may be taken now. */
+static void try_again(struct tier *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->cannot_publish = false;
+    t->again = true;
+    pthread_mutex_unlock(&t->lock);
+}
+
+static bool is_time_to_beat(struct tier *t)
+{
+    pthread_mutex_lock(&t->lock);
+    bool look = t->look;
+    t->look = false;
+    pthread_mutex_unlock(&t->lock);
+    return look || clock_ms() >= t->beat_ms;
+}
+
 static int connect_now(struct tier *t)
 {
+    try_again(t);
     int rc = pg_open(&t->pg, t->conninfo, "cdrfs");
     if (rc == 0)
         rc = tier_prepare(t, &t->pg);
@@ -835,7 +863,7 @@ static int work(struct tier *t)
         rc = take_slots(t, slots);
     if (rc == -EIO)
         tier_failed(t, &t->pg);
-    if (rc != -ENOTCONN && now_ms >= t->beat_ms)
+    if (rc != -ENOTCONN && is_time_to_beat(t))
         rc = beat(t);
     if (rc != -ENOTCONN && now_ms >= t->archive_ms)
         rc = tell_archive(t);
@@ -865,13 +893,10 @@ static int64_t until_due(struct tier *t)
 static void count_waiting(struct tier *t)
 {
     struct claim *c;
-    struct lease *l;
     pthread_mutex_lock(&t->lock);
-    t->stats.waiting = t->stats.leases = 0;
+    t->stats.waiting = 0;
     DL_FOREACH (t->claims, c)
         t->stats.waiting += c->waits;
-    DL_FOREACH (t->leases, l)
-        t->stats.leases++;
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -889,8 +914,8 @@ static void sleep_until_due(struct tier *t)
     int64_t ms = until_due(t);
     pthread_mutex_lock(&t->lock);
     bool slots = t->slots.wanted && t->stats.state == TIER_TOGETHER;
-    if (ms > 0 && !t->incoming && !slots && !(t->pg.conn && has_over_locked(t)) &&
-        !atomic_load(&t->stop))
+    bool look = t->pg.conn && (t->look || has_over_locked(t));
+    if (ms > 0 && !t->incoming && !slots && !look && !atomic_load(&t->stop))
         tier_wait(t, ms);
     pthread_mutex_unlock(&t->lock);
 }
@@ -1021,6 +1046,9 @@ void tier_destroy(struct tier *t)
 void tier_stats(struct tier *t, struct tier_stats *ret)
 {
     pthread_mutex_lock(&t->lock);
+    const struct lease *l;
     *ret = t->stats;
+    DL_FOREACH (t->leases, l)
+        ret->leases++;
     pthread_mutex_unlock(&t->lock);
 }

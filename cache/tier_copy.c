@@ -128,7 +128,7 @@ static int copy_month(struct copying *c, struct pg *p, const struct query *q, in
     if (c->claim->c.held_since) {
         pg_arg_number(&a, c->claim->c.held_since - CLOCKS_APART_S);
         pg_arg_number(&a, c->claim->c.held_to);
-        buf_printf(&sql, " AND (read_at >= $%d OR end_time >= $%d)", a.n - 1, a.n);
+        buf_printf(&sql, " AND (read_at >= $%d OR end_time >= $%d OR read_at = 0)", a.n - 1, a.n);
     }
     int rc = buf_error(&sql) ? buf_error(&sql) : pg_begin(p, sql.p, &a);
     buf_release(&sql);
@@ -168,17 +168,31 @@ static int copy_call(struct copying *c, struct pg *p, const int *months, int nmo
     return rc;
 }
 
-static int copy(struct copying *c, struct pg *p)
+/* As of one moment: a call that is amended into another month is in one of them. */
+#define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+static int copy_pieces(struct copying *c, struct pg *p)
 {
     int months[TIER_MONTHS_MAX];
-    struct tier *t = c->tier;
-    int n = p->conn || pg_open(p, t->conninfo, "cdrfs copy") == 0
-                ? tier_months(p, months, TIER_MONTHS_MAX)
-                : -ENOTCONN;
+    int n = tier_months(p, months, TIER_MONTHS_MAX);
     int rc = n < 0 ? n : *c->claim->c.uuid ? copy_call(c, p, months, n) : 0;
     for (size_t i = 0; i < c->claim->npieces && rc == 0; i++)
         rc = copy_piece(c, p, &c->claim->pieces[i], months, n);
     return rc == 0 ? send_news(c) : rc;
+}
+
+static int copy(struct copying *c, struct pg *p)
+{
+    int rc = p->conn ? pg_run(p, BEGIN, NULL) : -ENOTCONN;
+    if (rc == -ENOTCONN) { /* also of one that was lost while nothing was to be copied */
+        rc = pg_open(p, c->tier->conninfo, "cdrfs copy");
+        if (rc == 0)
+            rc = pg_run(p, BEGIN, NULL);
+    }
+    if (rc == 0)
+        rc = copy_pieces(c, p);
+    int end = p->conn ? pg_end(p, rc == 0) : 0;
+    return rc < 0 ? rc : end;
 }
 
 /* What the store then knows. */

@@ -64,6 +64,9 @@ struct tier {
     bool kicked;         /* there is something to publish */
     bool usable;         /* others than the control thread may connect */
     bool cannot_publish; /* it was tried in vain */
+    bool again;          /* it may go now: the connection is a new one */
+    bool look;           /* the control thread should see at once how the server is */
+    int64_t number;      /* of the tier; 0 before it is known */
     int untaken;         /* pieces of news that were not taken yet */
     struct slots slots;
     struct pace solo; /* while alone */
@@ -72,7 +75,6 @@ struct tier {
     /* The control thread's: */
     struct pg pg;
     struct claim *claims;
-    int64_t number;   /* of the tier */
     int64_t retry_ms; /* when to connect again */
     int backoff;
     int64_t beat_ms;    /* when to say again that this host lives */
@@ -85,8 +87,10 @@ struct tier {
  * there and cannot be made), or as pg_run(). */
 int tier_prepare(struct tier *t, struct pg *p) MUST_CHECK;
 
-/* Of the tables that this program makes. */
-int64_t tier_version(void);
+/* Whether the tables are still of this program's version, and of the tier it joined: 0; -ESTALE, or
+ * as pg_run(). With `lock`, in a transaction, claims of the account are decided one after another.
+ */
+int tier_check(struct tier *t, struct pg *p, bool lock) MUST_CHECK;
 
 /* The months that have a table, newest first; returns how many, or as pg_run(). */
 int tier_months(struct pg *p, int *months, int cap) MUST_CHECK;
@@ -116,8 +120,12 @@ void tier_say(struct tier *t, struct tier_news *n);
 void tier_answer(struct tier *t, struct claim *c, enum tier_kind kind);
 void tier_free_claim(struct claim *c);
 
-/* From any of the threads: the server is there, but this went wrong; or it is gone. */
+/* From any of the threads: the server is there, but this went wrong; or it is gone, for which the
+ * control thread looks. */
 void tier_failed(struct tier *t, const struct pg *p);
+
+/* The server lets in or does no more than is noted there, whatever the control thread sees. */
+void tier_refused(struct tier *t, const struct pg *p);
 
 /* Sleeps until signalled, or that long; with the lock held. */
 void tier_wait(struct tier *t, int64_t ms);

@@ -19,7 +19,7 @@
 #define NOTES 5000 /* of one piece of news */
 #define RACES 5
 #define PAUSE_MS 2000 /* after a failure, doubled */
-#define PAUSE_MOST_MS 30000
+#define PAUSE_MOST_MS 10000
 
 struct row {
     struct call call;
@@ -391,23 +391,15 @@ static int transaction(struct publishing *u, bool *more)
 {
     int rc = pg_run(u->pg, "BEGIN", NULL);
     if (rc == 0)
+        rc = tier_check(u->tier, u->pg, false);
+    if (rc == 0)
         rc = send_noted(u, more);
     for (size_t i = 0; i < u->nspans && rc == 0 && !*more; i++)
         rc = send_span(u, &u->spans[i]);
     if (rc == 0 && !*more)
         rc = end_leases(u);
-    if (rc == 0)
-        rc = pg_run(u->pg, "COMMIT", NULL);
-    if (rc == -EIO || rc == -ENOMEM) {
-        char state[sizeof(u->pg->state)], error[sizeof(u->pg->error)];
-        memcpy(state, u->pg->state, sizeof(state));
-        memcpy(error, u->pg->error, sizeof(error));
-        if (pg_run(u->pg, "ROLLBACK", NULL) == 0) {
-            memcpy(u->pg->state, state, sizeof(state));
-            memcpy(u->pg->error, error, sizeof(error));
-        }
-    }
-    return rc;
+    int end = u->pg->conn ? pg_end(u->pg, rc == 0) : 0;
+    return rc < 0 ? rc : end;
 }
 
 static bool is_race(const struct pg *p)
@@ -482,12 +474,13 @@ static bool next_kick(struct tier *t, struct pg *p)
     return !atomic_load(&t->stop);
 }
 
+/* Until then, or until there is reason to try earlier. */
 static void pause_for(struct tier *t, int64_t ms)
 {
     int64_t until = clock_ms() + ms, left;
     pthread_mutex_lock(&t->lock);
     t->kicked = true;
-    while ((left = until - clock_ms()) > 0 && !atomic_load(&t->stop))
+    while ((left = until - clock_ms()) > 0 && !t->again && !atomic_load(&t->stop))
         tier_wait(t, left);
     pthread_mutex_unlock(&t->lock);
 }
@@ -498,30 +491,50 @@ static void note_outcome(struct tier *t, bool refused)
 {
     struct lease *l;
     pthread_mutex_lock(&t->lock);
+    t->look = t->look || t->cannot_publish != refused;
     t->cannot_publish = refused;
     DL_FOREACH (t->leases, l)
         if (refused && l->state == LEASE_DONE)
             l->state = LEASE_OVER;
+    pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
 }
+
+static void begin_try(struct tier *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->again = false;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* A server that is gone is seen by the control thread too; one that only lets in no more is not. */
+#define REFUSALS 2
 
 void *tier_publish_run(void *arg)
 {
     struct tier *t = arg;
     struct pg p = {.stop = &t->stop, .patience_ms = TIER_BULK_MS};
     int64_t pause = PAUSE_MS, sent = 0;
+    int lost = 0; /* times in a row */
     while (next_kick(t, &p)) {
         p.error[0] = '\0';
+        begin_try(t);
         int rc = publish(t, &p, &sent);
-        if (rc == 0 || p.conn)
+        if (rc == -ESTALE) /* the control thread is to see to that */
+            pg_close(&p);
+        bool refused = rc < 0 && (p.conn || (rc != -ESTALE && lost + 1 >= REFUSALS));
+        lost = rc < 0 && !p.conn ? lost + 1 : 0;
+        if (rc == 0 || refused)
             note_outcome(t, rc < 0);
-        if (rc < 0 && !atomic_load(&t->stop)) {
-            tier_failed(t, &p);
-            pause_for(t, pause);
-            pause = pause * 2 < PAUSE_MOST_MS ? pause * 2 : PAUSE_MOST_MS;
-        } else {
+        if (rc == 0) {
             pause = PAUSE_MS;
+            continue;
         }
+        tier_failed(t, &p);
+        if (refused)
+            tier_refused(t, &p);
+        pause_for(t, pause);
+        pause = pause * 2 < PAUSE_MOST_MS ? pause * 2 : PAUSE_MOST_MS;
     }
     pg_close(&p);
     return NULL;

@@ -115,14 +115,33 @@ static int read_account(struct tier *t, struct pg *p)
         return -ENOMEM;
     pg_arg_text(&a, t->account);
     PGresult *r = pg_query(p, "SELECT number FROM cdrfs_account WHERE account = $1", &a, false);
+    pthread_mutex_lock(&t->lock);
     t->number = r && PQntuples(r) ? pg_number(r, 0, 0) : 0;
+    pthread_mutex_unlock(&t->lock);
     PQclear(r);
     return r ? 0 : p->conn ? -EIO : -ENOTCONN;
 }
 
-int64_t tier_version(void)
+int tier_check(struct tier *t, struct pg *p, bool lock)
 {
-    return NEWEST;
+    CLEANUP_PG_ARGS struct pg_args a = {0};
+    char sql[200];
+    if (pg_args_make(&a, 1) < 0)
+        return -ENOMEM;
+    pg_arg_text(&a, t->account);
+    snprintf(sql, sizeof(sql),
+             "SELECT number, (SELECT value FROM cdrfs_meta WHERE name = 'version')"
+             " FROM cdrfs_account WHERE account = $1%s",
+             lock ? " FOR UPDATE" : "");
+    PGresult *r = pg_query(p, sql, &a, false);
+    if (!r)
+        return !p->conn ? -ENOTCONN : state_is(p, NO_SUCH_TABLE) ? -ESTALE : -EIO;
+    pthread_mutex_lock(&t->lock);
+    bool same =
+        PQntuples(r) == 1 && pg_number(r, 0, 0) == t->number && pg_number(r, 0, 1) == NEWEST;
+    pthread_mutex_unlock(&t->lock);
+    PQclear(r);
+    return same ? 0 : -ESTALE;
 }
 
 int tier_prepare(struct tier *t, struct pg *p)
@@ -137,7 +156,7 @@ int tier_prepare(struct tier *t, struct pg *p)
         rc = run_steps(p, version);
     if (rc == 0)
         rc = read_account(t, p);
-    if (rc == 0 && !t->number && (rc = make_account(t, p)) == 0)
+    if (rc == 0 && !t->number && (rc = make_account(t, p)) == 0) /* written by this thread alone */
         rc = read_account(t, p);
     return rc;
 }

@@ -167,16 +167,16 @@ static bool ask_tier(struct cache *c, struct waiting *w)
     memcpy(claim.uuid, w->want.uuid, sizeof(claim.uuid));
     if (tier_claim(c->tier, &claim) == 0)
         return true;
-    w->tier = TIER_SAID;
+    w->tier = TIER_SILENT;
     return false;
 }
 
-void wants_take_found(struct cache *c, const char *uuid)
+void wants_take_found(struct cache *c, const char *uuid, bool asked)
 {
     struct waiting *w;
     DL_FOREACH (c->waitings, w)
         if (w->tier == TIER_ASKED && strcmp(w->want.uuid, uuid) == 0)
-            w->tier = TIER_SAID;
+            w->tier = asked ? TIER_SAID : TIER_SILENT;
 }
 
 /* Whether the store has it by now: then whoever asked finds it there. */
@@ -216,10 +216,24 @@ static void narrow_to(struct cache *c, struct waiting *w, const struct call *cal
     w->want.q.num[AXIS_END_TIME] = (struct range){end, end + 1};
 }
 
+/* A call that the API no longer has may be in the shared tier, which could not be asked. */
+static bool may_be_archived(struct cache *c, const struct waiting *w)
+{
+    CLEANUP_IVSET struct ivset missing = {0};
+    struct query old = w->want.q;
+    query_meet_range(&old, AXIS_END_TIME, (struct range){INT64_MIN, cache_served_from(c)});
+    if (w->tier != TIER_SILENT || old.none)
+        return false;
+    cache_missing(c, c->rule, w->after_seq, &old, &missing);
+    return !ivset_is_empty(&missing);
+}
+
 static void tell_call(struct cache *c, struct waiting *w, const struct post *p)
 {
     const struct call *call = p->page && p->page->ncalls ? &p->page->calls[0] : NULL;
-    if (p->failure.err == -ENOENT) {
+    if (p->failure.err == -ENOENT && may_be_archived(c, w)) {
+        answer(c, w, -EHOSTUNREACH, false);
+    } else if (p->failure.err == -ENOENT) {
         remember(c, w);
         answer(c, w, 0, true);
     } else if (p->failure.err) {

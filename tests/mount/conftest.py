@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from harness import CDRFS, NOW, PATIENCE_S, SLOW, Mount, Sim, clean_env
+from postgres import Postgres
+from shared import DAYS, wait_for
 from tls import Authority, Relay
 from world import World
 
@@ -114,6 +116,37 @@ def _module_mount(tmp_path_factory, module_sim):  # pylint: disable=unused-argum
     """mount_of() for a mount that the tests of a module share."""
     with mounts(tmp_path_factory.mktemp("module")) as make:
         yield make
+
+
+@pytest.fixture(name="module_postgres", scope="module")
+def _module_postgres():
+    """A server that the tests of a module share."""
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(name="postgres")
+def _postgres(module_postgres):
+    """An empty database of that server, which runs."""
+    module_postgres.empty()
+    yield module_postgres
+    module_postgres.mend()
+
+
+@pytest.fixture(name="hosts")
+def _hosts(sim_of, mount_of, postgres):
+    """hosts(n, days, **options): a simulator with those days, and mounts of it that share, each with
+    a store of its own."""
+    def make(n, days=None, **options):
+        sim = sim_of(days or DAYS)
+        made = [mount_of(sim, **{"shared": postgres.url(), **options}) for _ in range(n)]
+        for mount in made:
+            wait_for(mount, "together", f"{n} host")
+        sim.clear_log()
+        return sim, made
+
+    return make
 
 
 @pytest.fixture(name="authority", scope="session")
