@@ -191,6 +191,7 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
         return -ENOMEM;
     }
     init(c, o);
+    *ret = c; /* before there are threads, which may have something to report */
     int rc = store_open(o->path, &c->store, error, cap);
     if (rc == 0)
         rc = read_store(c, error, cap);
@@ -201,10 +202,9 @@ int cache_create(const struct cache_opts *o, struct cache **ret, char *error, si
     c->started = rc == 0;
     if (rc < 0) {
         cache_destroy(c);
-        return rc;
+        *ret = NULL;
     }
-    *ret = c;
-    return 0;
+    return rc;
 }
 
 void cache_stop(struct cache *c)
