@@ -44,6 +44,7 @@ REFUSABLE = ["call_direction", "from_number", "to_number", "bill_duration", "han
              "hangup_source", "stir_verification"]
 SEEN_AXES = ["by-trunk", "by-from", "by-to", "by-hangup-cause"]
 SLOWER = min(SLOW, 3)  # of what is mostly waiting, and not computing
+TRACES = 40  # lines of a log that are kept when something did not hold
 QUICK_S = 5 * SLOW  # for what is done at once, on a machine that has other things to do too
 
 
@@ -230,7 +231,15 @@ class SoakMount(Mount):
         self.pidfd = None
 
     def tail(self):
-        return self.output().decode(errors="replace")[-3000:] if self.process else ""
+        return self.output().decode(errors="replace")[-3000:] if self.process else "(in the background)"
+
+    def says(self, name):
+        """The end of a file of .cdrfs, by a process that may hang."""
+        try:
+            return subprocess.run(["tail", f"-n{TRACES}", self.path / ".cdrfs" / name], timeout=QUICK_S,
+                                  capture_output=True, check=True).stdout.decode(errors="replace")
+        except subprocess.SubprocessError as e:
+            return str(e)
 
 
 class Turmoil:
@@ -248,7 +257,7 @@ class Turmoil:
         self.longest = collections.Counter()
         self.inodes = {}
         self.history = collections.deque(maxlen=60)  # what was done lately, for who looks for a cause
-        self.stopping, self.found = threading.Event(), []
+        self.stopping, self.found, self.left = threading.Event(), [], []
         self.trouble, self.jumped = Times(), Times()
         self.days_passed = 0
         self.sky = threading.Lock()  # held while there is a fault, and by who needs that there is none
@@ -273,11 +282,19 @@ class Turmoil:
         self.found.append(text)
         self.stopping.set()
 
+    def traces(self):
+        """What the mount and the simulator say of the last moments; to be had while both are there."""
+        mount = self.generations[-1].mount if self.generations else None
+        status = mount and mount.process and mount.process.poll()
+        yield from [f"--- log of the mount ({status=})", mount.tail() if mount else ""]
+        if mount and self.seat % 2 == 0:
+            yield from ["--- .cdrfs", mount.says("errors"), mount.says("status")]
+        yield "--- log of the simulator"
+        with contextlib.suppress(OSError):
+            yield from map(str, self.sim.log()[-TRACES:])
+
     def evidence(self):
-        generation = self.generations[-1] if self.generations else None
-        status = generation and generation.mount.process and generation.mount.process.poll()
-        return "\n".join(["", *self.found, "--- what was done", *self.history, f"--- log ({status=})",
-                          generation.mount.tail() if generation else ""])
+        return "\n".join(["", *self.found, "--- what was done", *self.history, *self.left])
 
     @property
     def mount(self):
@@ -889,6 +906,7 @@ class Turmoil:
                 self.guarded(self.compare_at_the_end)
         finally:
             self.stopping.set()
+            self.left = list(self.traces()) if self.found else []
             self.clean_up()
         assert not self.found, self.evidence()
 
