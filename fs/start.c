@@ -127,16 +127,30 @@ static int make_dirs(const char *path)
     return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* A variable's value if that is an absolute path. */
+static const char *path_of(const char *value)
+{
+    return value && *value == '/' ? value : NULL;
+}
+
+/* -ENOENT: nothing says where. */
 static int store_dir(const struct options *o, char **ret)
 {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *xdg = path_of(getenv("XDG_CACHE_HOME")), *home = path_of(getenv("HOME"));
+    const char *given = path_of(getenv("CACHE_DIRECTORY")); /* one, or several with colons */
     int n;
     if (o->cache_dir)
         n = asprintf(ret, "%s", o->cache_dir);
-    else if (xdg && *xdg == '/')
+    else if (xdg)
         n = asprintf(ret, "%s/cdrfs", xdg);
+    else if (home)
+        n = asprintf(ret, "%s/.cache/cdrfs", home);
+    else if (given)
+        n = asprintf(ret, "%.*s", (int)strcspn(given, ":"), given);
+    else if (geteuid() == 0)
+        n = asprintf(ret, "/var/cache/cdrfs");
     else
-        n = asprintf(ret, "%s/.cache/cdrfs", home && *home ? home : "/var");
+        return -ENOENT;
     return n < 0 ? -ENOMEM : 0;
 }
 
@@ -154,11 +168,14 @@ static int store_path(const struct options *o, const struct account *a, const st
 {
     CLEANUP_FREE char *dir = NULL;
     int rc = store_dir(o, &dir);
-    if (rc == 0)
-        rc = make_dirs(dir);
+    if (rc == -ENOENT)
+        snprintf(error, ERROR_MAX, "no folder for the store: HOME is not set; give cache_dir=");
+    if (rc < 0)
+        return rc;
+    rc = make_dirs(dir);
     if (rc < 0) {
         snprintf(error, ERROR_MAX,
-                 "the folder for the store %s cannot be made: %s; see cache_dir=", dir ? dir : "",
+                 "the folder for the store %s cannot be made: %s; see cache_dir=", dir,
                  strerror(-rc));
         return rc;
     }

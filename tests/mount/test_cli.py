@@ -304,6 +304,34 @@ def test_a_relative_mountpoint_and_cache(sim_of, mount_of):
     mount.unmount()
 
 
+# --- the folder of the store ---
+
+HOMELESS = {"HOME": "", "XDG_CACHE_HOME": "", "CACHE_DIRECTORY": ""}
+
+
+@pytest.mark.parametrize("env, where", [
+    ({}, "/var/cache/cdrfs"),
+    ({"HOME": "relative", "XDG_CACHE_HOME": "relative"}, "/var/cache/cdrfs"),
+    ({"CACHE_DIRECTORY": "/var/cache/mine:/var/cache/other"}, "/var/cache/mine"),
+    ({"CACHE_DIRECTORY": "/var/cache/mine", "HOME": "/var/cache/root"}, "/var/cache/root/.cache/cdrfs"),
+    ({"HOME": "/var/cache/root", "XDG_CACHE_HOME": "/var/cache/xdg"}, "/var/cache/xdg/cdrfs")])
+def test_where_the_store_of_root_is(sim_of, world, env, where):
+    sim = sim_of({OLD: 5})
+    world.out("mount", "-t", "tmpfs", "none", "/var/cache")
+    done = world.run(world.cdrfs, world.point(0), env=world.account(sim, **{**HOMELESS, **env}))
+    assert done.returncode == 0, done
+    assert world.out("ls", world.point(0) / f"by-date/{OLD}").split() == sim.names(OLD)
+    assert world.out("find", "/var/cache", "-name", "*.db").split() == [f"{where}/{sim.auth_id}.db"]
+    assert world.out("stat", "-c", "%a", where) == "700\n"
+
+
+def test_who_is_not_root_and_has_no_home_is_told_to_name_a_folder(sim_of, world):
+    account = world.account(sim_of(), **HOMELESS)
+    done = world.run(world.cdrfs, world.point(), uid=USER, env=account)
+    refused(done, "HOME is not set", "cache_dir=")
+    assert not world.is_mounted()
+
+
 # --- what keeps it from mounting ---
 
 
