@@ -418,6 +418,91 @@ START_TEST(many_spans_are_kept)
 }
 END_TEST
 
+/* --- for who asks the shared tier --- */
+
+static const struct {
+    struct range spans[3];
+    int64_t fetched_at[3];
+    struct range asked;
+    int64_t since, to;
+} holdings[] = {
+    {{{0, 100}}, {150}, {0, 100}, 150, 100},
+    {{{0, 100}}, {150}, {20, 30}, 150, 30},
+    {{{0, 60}}, {150}, {0, 100}, 150, 60}, /* the rest is not held at all */
+    {{{0, 60}, {60, 100}}, {150, 170}, {0, 100}, 150, 100},
+    {{{0, 60}, {60, 100}}, {150, 170}, {70, 90}, 170, 90},
+    {{{0, 100}, {20, 40}}, {150, 170}, {0, 100}, 150, 100},
+    {{{0, 100}, {20, 40}}, {150, 170}, {20, 40}, 170, 40},
+    {{{0, 100}, {0, 100}}, {150, 170}, {0, 100}, 170, 100},
+    {{{0, 20}, {40, 100}}, {150, 170}, {0, 100}, 0, 100}, /* a gap */
+    {{{40, 100}}, {150}, {0, 100}, 0, 100},
+    {{{200, 300}}, {350}, {0, 100}, 0, 100},
+    {{{0, 1}}, {0}, {200, 300}, 0, 200},
+};
+
+START_TEST(what_is_held_is_as_new_as_its_oldest_needed_reading)
+{
+    struct cover c = {0};
+    struct query q = window(holdings[_i].asked.lo, holdings[_i].asked.hi);
+    int64_t to = -1;
+    for (int i = 0; i < 3 && holdings[_i].spans[i].hi; i++) {
+        struct span s = span_of(holdings[_i].spans[i].lo, holdings[_i].spans[i].hi,
+                                holdings[_i].fetched_at[i]);
+        ck_assert_int_eq(cover_add(&c, &s), 0);
+    }
+    ck_assert_int_eq(cover_held_since(&c, &q, &to), holdings[_i].since);
+    if (holdings[_i].since)
+        ck_assert_int_eq(to, holdings[_i].to);
+    cover_release(&c);
+}
+END_TEST
+
+START_TEST(wider_filters_hold_a_narrower_question_and_not_the_other_way_round)
+{
+    struct cover c = {0};
+    struct span wide = span_of(0, 100, 150), narrow = span_of(0, 100, 170);
+    struct query q = window(0, 100);
+    int64_t to;
+    narrow.q.num[AXIS_DIRECTION] = (struct range){DIRECTION_INBOUND, DIRECTION_INBOUND + 1};
+    ck_assert_int_eq(cover_add(&c, &narrow), 0);
+    ck_assert_int_eq(cover_held_since(&c, &q, &to), 0);
+    ck_assert_int_eq(cover_add(&c, &wide), 0);
+    ck_assert_int_eq(cover_held_since(&c, &q, &to), 150);
+    ck_assert_int_eq(cover_held_since(&c, &narrow.q, &to), 170);
+    cover_release(&c);
+}
+END_TEST
+
+START_TEST(a_window_was_doubted_when_something_of_it_was)
+{
+    struct cover c = {0};
+    struct query q = window(0, 100), other = window(100, 200), inbound = window(0, 100);
+    inbound.num[AXIS_DIRECTION] = (struct range){DIRECTION_INBOUND, DIRECTION_INBOUND + 1};
+    ck_assert_int_eq(cover_doubted_at(&c, &q), INT64_MIN);
+    cover_doubt(&c, &(struct doubt){.q = window(50, 60), .seq = 1, .at = 1000});
+    ck_assert_int_eq(cover_doubted_at(&c, &q), 1000);
+    ck_assert_int_eq(cover_doubted_at(&c, &inbound), 1000);
+    ck_assert_int_eq(cover_doubted_at(&c, &other), INT64_MIN);
+    cover_doubt(&c, &(struct doubt){.q = QUERY_ALL, .seq = 2, .at = 2000});
+    ck_assert_int_eq(cover_doubted_at(&c, &q), 2000);
+    ck_assert_int_eq(cover_doubted_at(&c, &other), 2000);
+    cover_release(&c);
+}
+END_TEST
+
+START_TEST(too_many_doubts_are_one_of_everything_with_the_newest_time)
+{
+    struct cover c = {0};
+    struct query q = window(0, 1);
+    for (int64_t i = 1; i <= DOUBTS_MAX + 1; i++)
+        cover_doubt(&c, &(struct doubt){.q = window(i * 100, i * 100 + 9),
+                                        .seq = (uint64_t)i,
+                                        .at = 1000 + i});
+    ck_assert_int_eq(cover_doubted_at(&c, &q), 1000 + DOUBTS_MAX + 1);
+    cover_release(&c);
+}
+END_TEST
+
 int main(void)
 {
     const struct unit_test tests[] = {
@@ -434,6 +519,10 @@ int main(void)
         ONCE(what_another_remainder_asked_for_is_still_asked),
         ONCE(a_newer_wider_span_takes_the_place_of_an_older),
         ONCE(many_spans_are_kept),
+        EACH(what_is_held_is_as_new_as_its_oldest_needed_reading, holdings),
+        ONCE(wider_filters_hold_a_narrower_question_and_not_the_other_way_round),
+        ONCE(a_window_was_doubted_when_something_of_it_was),
+        ONCE(too_many_doubts_are_one_of_everything_with_the_newest_time),
     };
     return RUN_SUITE("cover", tests);
 }
