@@ -73,7 +73,9 @@ static void begin_walk(struct cache *c, struct fetch *f)
  * there is such a call. */
 static int64_t not_before(struct cache *c, const struct fetch *f, bool there)
 {
+    pthread_mutex_lock(&c->cover_lock); /* anybody may doubt */
     int64_t doubted = cover_doubted_at(&c->cover, &f->q);
+    pthread_mutex_unlock(&c->cover_lock);
     return there ? f->fetched_at : doubted == INT64_MIN ? doubted : doubted + 1;
 }
 
