@@ -205,6 +205,8 @@ def test_a_row_of_unknown_age_is_copied_to_whoever_holds_an_older_reading(hosts,
     assert alone.ls(day(1), "inbound") == sim.names(day(1), call_direction="inbound")
     alone.unmount()
     joined = mount_of(sim, cache=alone.cache, shared=postgres.url())
+    inbound = len(sim.names(day(1), call_direction="inbound"))
+    wait_for(joined, f"{inbound} published", name="shared calls")
     published(joined)
     second.ls(OLD)  # so that it knows the time
     sim.clear_log()

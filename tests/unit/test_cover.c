@@ -446,8 +446,8 @@ START_TEST(what_is_held_is_as_new_as_its_oldest_needed_reading)
     struct query q = window(holdings[_i].asked.lo, holdings[_i].asked.hi);
     int64_t to = -1;
     for (int i = 0; i < 3 && holdings[_i].spans[i].hi; i++) {
-        struct span s = span_of(holdings[_i].spans[i].lo, holdings[_i].spans[i].hi,
-                                holdings[_i].fetched_at[i]);
+        struct span s =
+            span_of(holdings[_i].spans[i].lo, holdings[_i].spans[i].hi, holdings[_i].fetched_at[i]);
         ck_assert_int_eq(cover_add(&c, &s), 0);
     }
     ck_assert_int_eq(cover_held_since(&c, &q, &to), holdings[_i].since);
@@ -495,9 +495,8 @@ START_TEST(too_many_doubts_are_one_of_everything_with_the_newest_time)
     struct cover c = {0};
     struct query q = window(0, 1);
     for (int64_t i = 1; i <= DOUBTS_MAX + 1; i++)
-        cover_doubt(&c, &(struct doubt){.q = window(i * 100, i * 100 + 9),
-                                        .seq = (uint64_t)i,
-                                        .at = 1000 + i});
+        cover_doubt(&c, &(struct doubt){
+                            .q = window(i * 100, i * 100 + 9), .seq = (uint64_t)i, .at = 1000 + i});
     ck_assert_int_eq(cover_doubted_at(&c, &q), 1000 + DOUBTS_MAX + 1);
     cover_release(&c);
 }

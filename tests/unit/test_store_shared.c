@@ -299,7 +299,8 @@ START_TEST(another_tier_is_given_everything_again)
 }
 END_TEST
 
-/* Readings of some filters may hold a call or not, so they tell of none of them when it was read. */
+/* Readings of some filters may hold a call or not, so they tell of none of them when it was read.
+ */
 START_TEST(it_is_not_known_when_a_call_was_read_that_a_newer_narrow_reading_may_hold)
 {
     put("a", "1", NOON);
@@ -402,8 +403,8 @@ START_TEST(all_calls_of_a_window_can_be_had_noted_or_not)
 }
 END_TEST
 
-static int refuse(void *arg, int64_t note UNUSED, const struct call *c UNUSED,
-                  int64_t mtime UNUSED, int64_t read_at UNUSED)
+static int refuse(void *arg, int64_t note UNUSED, const struct call *c UNUSED, int64_t mtime UNUSED,
+                  int64_t read_at UNUSED)
 {
     ++*(int *)arg;
     return -ECANCELED;
