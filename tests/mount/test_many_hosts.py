@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a mount tells of the shared tier: status, cdrfsctl, metrics, explain. And the recipe of docs/SCALING.md."""
+"""What a mount tells of the shared tier: status, cdrfsctl, metrics, explain."""
 
 import json
 

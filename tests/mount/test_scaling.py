@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from harness import PATIENCE_S, ROOT, day
 from postgres import Postgres
 
@@ -24,6 +26,18 @@ def test_the_arithmetic_holds():
     import scaling  # pylint: disable=import-outside-toplevel
     assert len(scaling.WEIGHTS) == 24
     assert abs(sum(scaling.rates()) * 3600 - scaling.CALLS_A_DAY) < 1
+    # An hour's calls in pages of 20, each read once, by whoever it is; and one more for each reading.
+    for fleet in ({}, {"hosts": 10}, {"collector": True}, {"share": 0.001, "collector": True}):
+        load = scaling.play(**fleet)
+        new = scaling.rates()[scaling.PEAK] * 3600
+        assert new - 120 * scaling.rates()[scaling.PEAK] <= load.published <= new
+        assert load.published / 20 <= load.requests <= load.published / 20 + load.leases
+        assert 0 <= load.looks - load.local - load.copies - load.leases <= 1000  # who still waits at the end
+    whole, part = scaling.play(collector=True), scaling.play(share=0.001, collector=True)
+    assert part.copied * 1000 == pytest.approx(whole.copied) and part.passed == whole.passed
+    # Who copies has at least what is new, and no more than the overlap of clocks adds.
+    assert 0.9 * 1000 * new < whole.copied < 3 * 1000 * new
+    assert scaling.play() == scaling.play()
     few, many = scaling.play(hosts=10), scaling.play(hosts=100)
     assert many.copied > 9 * few.copied  # each copies all, once a look
     assert abs(many.requests - few.requests) < few.requests / 10  # and one asks the API
