@@ -2,10 +2,11 @@
 """What a mount tells of the shared tier: status, cdrfsctl, metrics, explain."""
 
 import json
+import time
 
 import pytest
 
-from harness import day
+from harness import PATIENCE_S, day
 from postgres import Postgres
 from test_cdrfsctl import ctl, good
 from test_control_files import explain, metrics
@@ -112,6 +113,9 @@ def test_what_only_the_tier_has_any_more_costs_no_request(hosts, postgres, mount
     sim.clock(advance_s=100 * 86400)
     late = mount_of(sim, shared=postgres.url())
     wait_for(late, "together")
+    end = time.monotonic() + PATIENCE_S
+    while explain(late, f"by-date/{OLD}")["state"] == "no longer served":  # until it is told
+        assert time.monotonic() < end
     told = explain(late, f"by-date/{OLD}")
     assert told["state"] == "in the shared tier" and told["curl"] is None and not told["covered"]
     assert told["read"]["requests"] == told["reread"]["requests"] == 0
