@@ -673,7 +673,8 @@ static int take_slots(struct tier *t, int n)
     double delay = PQntuples(r) ? strtod(pg_text(r, 0, 0), NULL) : 0;
     PQclear(r);
     pthread_mutex_lock(&t->lock);
-    t->slots.at_ms = (double)clock_ms() + delay * 1000;
+    t->slots.given_ms = clock_ms();
+    t->slots.at_ms = (double)t->slots.given_ms + delay * 1000;
     t->slots.step_ms = step * 1000;
     t->slots.left = n;
     t->slots.wanted = false;
@@ -681,10 +682,10 @@ static int take_slots(struct tier *t, int n)
     return 0;
 }
 
-/* Turns that were not used in time are lost. */
+/* Turns that were not used in time are lost, but for those that were given just now. */
 static void drop_late(struct slots *s, int64_t now_ms)
 {
-    while (s->left && s->at_ms + s->step_ms < (double)(now_ms - SLOT_LATE_MS)) {
+    while (s->left && now_ms - s->given_ms > SLOT_LATE_MS && s->at_ms + s->step_ms < (double)(now_ms - SLOT_LATE_MS)) {
         s->at_ms += s->step_ms;
         s->left--;
     }
@@ -703,6 +704,7 @@ int64_t tier_may_send(void *arg, int64_t now_ms)
     struct slots *s = &t->slots;
     int64_t wait = 5;
     pthread_mutex_lock(&t->lock);
+    drop_late(s, now_ms);
     if (t->stats.state != TIER_TOGETHER) {
         wait = alone_may_send(t, now_ms);
     } else if (s->left > 0 && s->at_ms <= (double)now_ms) {

@@ -43,6 +43,7 @@ struct lease {
 /* Requests that may go out, from that time on, one a step. */
 struct slots {
     double at_ms, step_ms;
+    int64_t given_ms; /* the first of them may be dated earlier: a burst */
     int left, most;
     bool wanted;
     int64_t wanted_ms; /* since then */
