@@ -39,6 +39,7 @@ struct publishing {
     int nrows, month;
     struct buf text;
     int months[TIER_MONTHS_MAX], nmonths;
+    int lacking; /* a month that has no table; 0: none */
     int64_t *notes; /* of the calls sent in this transaction */
     size_t nnotes, notes_cap;
     int64_t last; /* the note, or the id, that was read last */
@@ -65,22 +66,17 @@ static int grow(void **p, size_t *cap, size_t n, size_t size)
 
 /* --- calls --- */
 
-/* Beside the transaction, since not every server takes both in one. */
+/*
+ * A table that is lacking is made when the transaction has been undone, which then begins anew: to
+ * make it waits for those who write into it, and they may be waiting for what we have written.
+ */
 static int need_month(struct publishing *u, int month)
 {
     for (int i = 0; i < u->nmonths; i++)
         if (u->months[i] == month)
             return 0;
-    struct pg beside = {.stop = u->pg->stop, .patience_ms = u->pg->patience_ms};
-    int rc = pg_open(&beside, u->tier->conninfo, "cdrfs");
-    if (rc == 0)
-        rc = tier_make_month(&beside, month);
-    if (rc < 0)
-        memcpy(u->pg->error, beside.error, sizeof(beside.error));
-    pg_close(&beside);
-    if (rc == 0 && u->nmonths < TIER_MONTHS_MAX)
-        u->months[u->nmonths++] = month;
-    return rc;
+    u->lacking = month;
+    return -EAGAIN;
 }
 
 static void add_number(struct pg_args *a, int64_t v)
@@ -437,6 +433,11 @@ static int publish_some(struct tier *t, struct pg *p, int64_t *sent)
         rc = u->nmonths = tier_months(p, u->months, TIER_MONTHS_MAX);
     if (rc >= 0)
         rc = transaction(u, &more);
+    if (u->lacking && p->conn) {
+        rc = tier_make_month(p, u->lacking);
+        release(u);
+        return rc == 0 ? 1 : rc;
+    }
     if (rc == 0) {
         *sent = u->sent;
         tell(u, more);
