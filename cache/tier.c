@@ -685,7 +685,8 @@ static int take_slots(struct tier *t, int n)
 /* Turns that were not used in time are lost, but for those that were given just now. */
 static void drop_late(struct slots *s, int64_t now_ms)
 {
-    while (s->left && now_ms - s->given_ms > SLOT_LATE_MS && s->at_ms + s->step_ms < (double)(now_ms - SLOT_LATE_MS)) {
+    while (s->left && now_ms - s->given_ms > SLOT_LATE_MS &&
+           s->at_ms + s->step_ms < (double)(now_ms - SLOT_LATE_MS)) {
         s->at_ms += s->step_ms;
         s->left--;
     }

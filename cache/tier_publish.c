@@ -39,7 +39,7 @@ struct publishing {
     int nrows, month;
     struct buf text;
     int months[TIER_MONTHS_MAX], nmonths;
-    int lacking; /* a month that has no table; 0: none */
+    int lacking;    /* a month that has no table; 0: none */
     int64_t *notes; /* of the calls sent in this transaction */
     size_t nnotes, notes_cap;
     int64_t last; /* the note, or the id, that was read last */

@@ -48,8 +48,8 @@ static bool state_is(const struct pg *p, const char *state)
 /* Another made the same at the same time. */
 static bool lost_race(const struct pg *p)
 {
-    return state_is(p, "23505") || state_is(p, "42P07") || state_is(p, "40001") ||
-           state_is(p, "XX000") /* "tuple concurrently updated" */;
+    return state_is(p, "23505") || state_is(p, "42P07") || state_is(p, "42710") ||
+           state_is(p, "40001") || state_is(p, "XX000") /* "tuple concurrently updated" */;
 }
 
 static int run_with_races(struct pg *p, const char *sql)

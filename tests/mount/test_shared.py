@@ -3,6 +3,8 @@
 
 import os
 
+import pytest
+
 from expect import error_of
 from harness import NOW, day, epoch
 from lab import ask_for
@@ -388,3 +390,13 @@ def test_a_call_that_only_the_tier_has_is_found_by_its_uuid_and_not_absent_while
     postgres.start()
     wait_for(second, "together")
     assert (second / "by-uuid" / two).read_bytes() == (first.day(MONTHS_AGO) / two).read_bytes()
+
+
+@pytest.mark.parametrize("_", range(6))  # a ring of waits comes of some orders only
+def test_hosts_that_publish_into_new_months_at_once_do_not_wait_for_each_other(hosts, _):
+    days = {day(n): 40 for n in (3, 30, 9, 60, 14, 50, 22, 70)}
+    sim, mounts = hosts(2, days)
+    sim.config(latency_ms=50)
+    at_once(lambda mount: at_once(mount.ls, list(days)), mounts)
+    published(*mounts)
+    assert sim.requests() == pages(*days.values())
