@@ -222,6 +222,16 @@ static bool refused(struct pg *p, PGresult *r)
     return true;
 }
 
+int pg_failure(const struct pg *p)
+{
+    return p->conn ? -EIO : -ENOTCONN;
+}
+
+bool pg_is_race(const struct pg *p)
+{
+    return p->conn && (strcmp(p->state, "40001") == 0 || strcmp(p->state, "40P01") == 0);
+}
+
 PGresult *pg_query(struct pg *p, const char *sql, const struct pg_args *a, bool binary)
 {
     PGresult *last = NULL, *r;
@@ -245,7 +255,7 @@ int pg_run(struct pg *p, const char *sql, const struct pg_args *a)
 {
     PGresult *r = pg_query(p, sql, a, false);
     PQclear(r);
-    return r ? 0 : p->conn ? -EIO : -ENOTCONN;
+    return r ? 0 : pg_failure(p);
 }
 
 int pg_end(struct pg *p, bool good)

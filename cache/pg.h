@@ -50,6 +50,12 @@ bool pg_may_use(const char *conninfo);
 int pg_open(struct pg *p, const char *conninfo, const char *name) MUST_CHECK;
 void pg_close(struct pg *p);
 
+/* After something failed: -EIO, refused by a server that is still there, or -ENOTCONN. */
+int pg_failure(const struct pg *p);
+
+/* It was refused because of what others did at the same time, and may be tried again at once. */
+bool pg_is_race(const struct pg *p);
+
 /*
  * Runs one statement. NULL when it failed: p->state says what the server had against it, or the
  * connection is gone (p->conn is NULL). Rows come as text, or with `binary` as bytes. PQclear() the

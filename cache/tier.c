@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "api/dialect.h"
 #include "cache/clock.h"
 #include "cache/keeper.h"
 #include "cache/tier_priv.h"
@@ -218,7 +217,7 @@ static int count_hosts(struct tier *t)
              HOST_S);
     PGresult *r = pg_query(&t->pg, sql, &a, false);
     if (!r)
-        return t->pg.conn ? -EIO : -ENOTCONN;
+        return pg_failure(&t->pg);
     pthread_mutex_lock(&t->lock);
     t->stats.hosts = 1 + (int)pg_number(r, 0, 0);
     divide_rate_locked(t);
@@ -242,30 +241,35 @@ static int clear_old(struct tier *t)
                : rc;
 }
 
+int tier_delete_lease(struct tier *t, struct pg *p, uint64_t number)
+{
+    CLEANUP_PG_ARGS struct pg_args a = {0};
+    int rc = host_args(t, &a, 1);
+    if (rc < 0)
+        return rc;
+    pg_arg_number(&a, (int64_t)number);
+    return pg_run(p, "DELETE FROM cdrfs_lease WHERE account = $1 AND host = $2 AND number = $3",
+                  &a);
+}
+
 /* Leases of walks that came to nothing are given back. */
 static int end_leases(struct tier *t)
 {
     struct lease *l, *next;
-    int64_t over[32];
+    uint64_t over[32];
     size_t n = 0;
     int rc = 0;
     pthread_mutex_lock(&t->lock);
     DL_FOREACH_SAFE (t->leases, l, next) {
         if (l->state != LEASE_OVER || n == ARRAY_LEN(over))
             continue;
-        over[n++] = (int64_t)l->number;
+        over[n++] = l->number;
         DL_DELETE(t->leases, l);
         free(l);
     }
     pthread_mutex_unlock(&t->lock);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        CLEANUP_PG_ARGS struct pg_args a = {0};
-        if ((rc = host_args(t, &a, 1)) < 0)
-            return rc;
-        pg_arg_number(&a, over[i]);
-        rc = pg_run(&t->pg,
-                    "DELETE FROM cdrfs_lease WHERE account = $1 AND host = $2 AND number = $3", &a);
-    }
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = tier_delete_lease(t, &t->pg, over[i]);
     return rc; /* those left run out */
 }
 
@@ -286,7 +290,7 @@ static int read_spans(struct tier *t, struct range r, struct cover *ret)
                               " WHERE account = $1 AND lo < $3 AND (hi > $2 OR hi > fetched_at)",
                               &a, false);
     if (!rows)
-        return t->pg.conn ? -EIO : -ENOTCONN;
+        return pg_failure(&t->pg);
     for (int i = 0; i < PQntuples(rows) && rc == 0; i++) {
         struct span s = {.fetched_at = pg_number(rows, i, 3)};
         if (query_from_filter_key(pg_text(rows, i, 0), &s.q) < 0)
@@ -404,7 +408,7 @@ static int cut_leased(struct tier *t, const struct claim *c, struct ivset *missi
                               " AND host <> $2 AND expires > " NOW " AND lo < $4 AND hi > $3",
                               &a, false);
     if (!rows)
-        return t->pg.conn ? -EIO : -ENOTCONN;
+        return pg_failure(&t->pg);
     for (int i = 0; i < PQntuples(rows); i++) {
         struct query q;
         if (query_from_filter_key(pg_text(rows, i, 0), &q) == 0 && query_filters_imply(&c->c.q, &q))
@@ -439,39 +443,41 @@ static int lock_account(struct tier *t)
     return rc == 0 ? tier_check(t, &t->pg, true) : rc;
 }
 
+/* What of it neither others read nor the tier has: the leases first, so that what is published in
+ * between is seen as a reading. */
+static int find_free(struct tier *t, struct claim *c, struct ivset *ret)
+{
+    CLEANUP_IVSET struct ivset missing = {0}, unleased = {0};
+    ivset_add(&unleased, c->c.q.num[AXIS_END_TIME]);
+    int rc = cut_leased(t, c, &unleased);
+    if (rc == 0)
+        rc = look(t, c, &missing);
+    if (rc == 0 && !c->npieces)
+        ivset_add_common(ret, &unleased, &missing);
+    return rc;
+}
+
 /* 1: leased; 0: others have it all. */
 static int lease_some(struct tier *t, struct claim *c, struct range *ret, uint64_t number)
 {
-    CLEANUP_IVSET struct ivset missing = {0};
+    CLEANUP_IVSET struct ivset free_now = {0};
     int rc = lock_account(t);
-    if (rc ==
-        0) { /* leases before readings: what is published in between is then seen as a reading */
-        CLEANUP_IVSET struct ivset leased = {0};
-        ivset_add(&leased, c->c.q.num[AXIS_END_TIME]);
-        rc = cut_leased(t, c, &leased);
-        if (rc == 0)
-            rc = look(t, c, &missing);
-        if (rc == 0 && !c->npieces) {
-            CLEANUP_IVSET struct ivset free_now = {0};
-            ivset_add_common(&free_now, &leased, &missing);
-            if (free_now.n) {
-                *ret = free_now.v[0];
-                rc = put_lease(t, c, *ret, number);
-                if (rc == 0)
-                    rc = 1;
-            }
-        }
+    if (rc == 0)
+        rc = find_free(t, c, &free_now);
+    if (rc == 0 && free_now.n) {
+        *ret = free_now.v[0];
+        rc = put_lease(t, c, *ret, number);
+        rc = rc == 0 ? 1 : rc;
     }
-    int end = t->pg.conn ? pg_run(&t->pg, rc < 0 ? "ROLLBACK" : "COMMIT", NULL) : -ENOTCONN;
+    int end = t->pg.conn ? pg_end(&t->pg, rc >= 0) : -ENOTCONN;
     return rc < 0 ? rc : end < 0 ? end : rc;
 }
 
-static struct lease *new_lease(struct tier *t, const struct claim *c)
+static struct lease *new_lease(struct tier *t)
 {
     struct lease *l = calloc(1, sizeof(*l));
     if (!l)
         return NULL;
-    l->q = c->c.q;
     pthread_mutex_lock(&t->lock);
     l->number = ++t->last_lease;
     DL_APPEND(t->leases, l);
@@ -557,7 +563,7 @@ static int decide(struct tier *t, struct claim *c, enum tier_kind *answer)
         rc = cut_leased(t, c, &missing);
         return rc == 0 ? missing.n > 0 : rc;
     }
-    struct lease *l = new_lease(t, c);
+    struct lease *l = new_lease(t);
     if (!l)
         return -ENOMEM;
     c->answer->lease = l->number;
@@ -569,11 +575,6 @@ static int decide(struct tier *t, struct claim *c, enum tier_kind *answer)
     c->answer->range = r;
     *answer = TIER_LEASED;
     return 1;
-}
-
-static bool is_race(const struct pg *p)
-{
-    return strcmp(p->state, "40001") == 0 || strcmp(p->state, "40P01") == 0;
 }
 
 /* They are looked at again as by a host that has just come. */
@@ -593,7 +594,7 @@ static int attend(struct tier *t, struct claim *c)
         rc = begin_anew(t);
     if (!t->pg.conn)
         return -ENOTCONN;
-    if (rc == -EIO && is_race(&t->pg)) {
+    if (rc == -EIO && pg_is_race(&t->pg)) {
         c->due_ms = 0;
         return 0;
     }
@@ -669,7 +670,7 @@ static int take_slots(struct tier *t, int n)
              (burst - 1) * step, n * step, n * step);
     PGresult *r = pg_query(&t->pg, sql, &a, false);
     if (!r)
-        return t->pg.conn ? -EIO : -ENOTCONN;
+        return pg_failure(&t->pg);
     double delay = PQntuples(r) ? strtod(pg_text(r, 0, 0), NULL) : 0;
     PQclear(r);
     pthread_mutex_lock(&t->lock);

@@ -35,7 +35,6 @@ struct claim {
 
 struct lease {
     uint64_t number;
-    struct query q;
     enum { LEASE_HELD, LEASE_DONE, LEASE_OVER } state; /* DONE: to be published */
     struct lease *prev, *next;
 };
@@ -112,6 +111,9 @@ void tier_table(int month, char out[TIER_TABLE_MAX]);
 
 /* Appends the conditions of q to sql, whose parameters go to a. Its texts must outlive a. */
 void tier_where(struct buf *sql, struct pg_args *a, const struct query *q);
+
+/* Deletes the row of a lease of this host, on that connection. As pg_run(). */
+int tier_delete_lease(struct tier *t, struct pg *p, uint64_t number) MUST_CHECK;
 
 /* A new piece of news of that claim. NULL: no memory. */
 struct tier_news *tier_news_new(enum tier_kind kind, void *arg);

@@ -249,7 +249,7 @@ static int count_there(struct publishing *u, const struct query *q, int64_t *ret
         buf_printf(&sql, "SELECT count(*) FROM %s WHERE account = $1", table);
         tier_where(&sql, &a, q);
         PGresult *r = buf_error(&sql) ? NULL : pg_query(u->pg, sql.p, &a, false);
-        rc = r ? 0 : u->pg->conn ? -EIO : -ENOTCONN;
+        rc = r ? 0 : pg_failure(u->pg);
         if (r)
             *ret += pg_number(r, 0, 0);
         PQclear(r);
@@ -325,18 +325,8 @@ static int note_leases(struct publishing *u)
 static int end_leases(struct publishing *u)
 {
     int rc = 0;
-    for (size_t i = 0; i < u->nleases && rc == 0; i++) {
-        CLEANUP_PG_ARGS struct pg_args a = {0};
-        if (pg_args_make(&a, 3) < 0)
-            return -ENOMEM;
-        pg_arg_text(&a, u->tier->account);
-        pg_arg_text(&a, u->tier->host);
-        pg_arg_number(&a, (int64_t)u->leases[i]);
-        rc = pg_run(u->pg,
-                    "DELETE FROM cdrfs_lease WHERE account = $1 AND host = $2"
-                    " AND number = $3",
-                    &a);
-    }
+    for (size_t i = 0; i < u->nleases && rc == 0; i++)
+        rc = tier_delete_lease(u->tier, u->pg, u->leases[i]);
     return rc;
 }
 
@@ -398,11 +388,6 @@ static int transaction(struct publishing *u, bool *more)
     return rc < 0 ? rc : end;
 }
 
-static bool is_race(const struct pg *p)
-{
-    return p->conn && (strcmp(p->state, "40001") == 0 || strcmp(p->state, "40P01") == 0);
-}
-
 static void release(struct publishing *u)
 {
     buf_release(&u->text);
@@ -453,7 +438,7 @@ static int publish(struct tier *t, struct pg *p, int64_t *sent)
     int rc, races = 0;
     do {
         rc = publish_some(t, p, sent);
-        if (rc == -EIO && is_race(p) && ++races < RACES)
+        if (rc == -EIO && pg_is_race(p) && ++races < RACES)
             rc = 1;
     } while (rc == 1 && !atomic_load(&t->stop));
     return rc;

@@ -69,7 +69,7 @@ static int read_version(struct pg *p, int64_t *ret)
     PGresult *r = pg_query(p, "SELECT value FROM cdrfs_meta WHERE name = 'version'", NULL, false);
     *ret = r && PQntuples(r) ? pg_number(r, 0, 0) : 0;
     PQclear(r);
-    return r || (p->conn && state_is(p, NO_SUCH_TABLE)) ? 0 : p->conn ? -EIO : -ENOTCONN;
+    return r || (p->conn && state_is(p, NO_SUCH_TABLE)) ? 0 : pg_failure(p);
 }
 
 static int run_steps(struct pg *p, int64_t version)
@@ -119,7 +119,7 @@ static int read_account(struct tier *t, struct pg *p)
     t->number = r && PQntuples(r) ? pg_number(r, 0, 0) : 0;
     pthread_mutex_unlock(&t->lock);
     PQclear(r);
-    return r ? 0 : p->conn ? -EIO : -ENOTCONN;
+    return r ? 0 : pg_failure(p);
 }
 
 int tier_check(struct tier *t, struct pg *p, bool lock)
@@ -135,7 +135,7 @@ int tier_check(struct tier *t, struct pg *p, bool lock)
              lock ? " FOR UPDATE" : "");
     PGresult *r = pg_query(p, sql, &a, false);
     if (!r)
-        return !p->conn ? -ENOTCONN : state_is(p, NO_SUCH_TABLE) ? -ESTALE : -EIO;
+        return p->conn && state_is(p, NO_SUCH_TABLE) ? -ESTALE : pg_failure(p);
     pthread_mutex_lock(&t->lock);
     bool same =
         PQntuples(r) == 1 && pg_number(r, 0, 0) == t->number && pg_number(r, 0, 1) == NEWEST;
@@ -170,7 +170,7 @@ int tier_months(struct pg *p, int *months, int cap)
     for (int i = 0; i < n; i++)
         months[i] = (int)pg_number(r, i, 0);
     PQclear(r);
-    return r ? n : p->conn ? -EIO : -ENOTCONN;
+    return r ? n : pg_failure(p);
 }
 
 int tier_month_of(int64_t end_time)
