@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/dialect.h"
 #include "api/utc.h"
@@ -25,19 +24,10 @@ void cache_post(struct cache *c, struct post *p)
 /* With the lock held: waits for a message, at most timeout_ms (-1: for ever). */
 static void wait_for_post(struct cache *c, int64_t timeout_ms)
 {
-    struct timespec until;
-    if (timeout_ms < 0) {
+    if (timeout_ms < 0)
         pthread_cond_wait(&c->wake, &c->lock);
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&c->wake, &c->lock, &until);
+    else
+        clock_wait(&c->wake, &c->lock, timeout_ms);
 }
 
 /* Takes all messages there are, as a list; waits when there are none. False: the end. */
@@ -104,7 +94,6 @@ static int read_store(struct cache *c, char *error, size_t cap)
 
 static void init(struct cache *c, const struct cache_opts *o)
 {
-    pthread_condattr_t attr;
     c->opts = *o;
     c->source = o->source;
     c->rule = (struct cover_rule){.ttl = o->ttl_s, .settle = o->settle_s};
@@ -118,10 +107,7 @@ static void init(struct cache *c, const struct cache_opts *o)
     ready_init(&c->ready);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_init(&c->cover_lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&c->wake);
 }
 
 static void on_news(void *arg, struct tier_news *n)

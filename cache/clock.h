@@ -7,6 +7,7 @@
 #ifndef CDRFS_CACHE_CLOCK_H
 #define CDRFS_CACHE_CLOCK_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "api/util.h"
@@ -25,5 +26,10 @@ int64_t clock_now(struct clock *c);
 
 /* Milliseconds of a clock that is never set. */
 int64_t clock_ms(void);
+
+/* A condition that can be waited for by clock_wait(): until signalled, or that long, by such a
+ * clock. */
+void clock_cond_init(pthread_cond_t *cond);
+void clock_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);
 
 #endif

@@ -233,17 +233,12 @@ static void copy_claim(struct tier *t, struct pg *p, struct claim *claim)
     tier_say(t, done);
 }
 
-#define IDLE_MS 30000 /* after which the connection is closed */
-
 static struct claim *next_copy(struct tier *t, struct pg *p)
 {
     pthread_mutex_lock(&t->lock);
     int64_t idle_from = clock_ms();
-    while (!t->copies && !atomic_load(&t->stop)) {
-        tier_wait(t, IDLE_MS);
-        if (p->conn && clock_ms() - idle_from > IDLE_MS)
-            pg_close(p);
-    }
+    while (!t->copies && !atomic_load(&t->stop))
+        tier_wait_idle(t, p, idle_from);
     struct claim *c = t->copies;
     if (c)
         DL_DELETE(t->copies, c);

@@ -16,6 +16,9 @@
 #define TIER_ACCOUNT_MAX 64
 #define TIER_HOST_MAX 96
 
+/* Seconds of the database's clock. */
+#define NOW "extract(epoch from clock_timestamp())"
+
 /* A claim on its way; a part of what is to be copied for it. */
 struct piece {
     struct range r;
@@ -112,6 +115,28 @@ void tier_table(int month, char out[TIER_TABLE_MAX]);
 /* Appends the conditions of q to sql, whose parameters go to a. Its texts must outlive a. */
 void tier_where(struct buf *sql, struct pg_args *a, const struct query *q);
 
+/* tier.c */
+
+enum tier_state tier_state(struct tier *t);
+
+/* Arguments that begin with the account and this host, with room for so many more. -ENOMEM. */
+int tier_host_args(const struct tier *t, struct pg_args *a, int more) MUST_CHECK;
+
+/* The tables are not those that were joined: they are looked at again as by a host that has just
+ * come. -ENOTCONN. */
+int tier_begin_anew(struct tier *t) MUST_CHECK;
+
+/* tier_claims.c: by the control thread */
+
+/* c is answered, or handed on, or looked at again later. -ENOTCONN: it is still to be answered. */
+int tier_attend(struct tier *t, struct claim *c) MUST_CHECK;
+
+/* Tells what the tier has that the API no longer serves. As pg_run(). */
+int tier_tell_archive(struct tier *t) MUST_CHECK;
+
+/* tier_turns.c: takes as many turns as are wanted, by the control thread. As pg_run(). */
+int tier_take_turns(struct tier *t) MUST_CHECK;
+
 /* Deletes the row of a lease of this host, on that connection. As pg_run(). */
 int tier_delete_lease(struct tier *t, struct pg *p, uint64_t number) MUST_CHECK;
 
@@ -132,6 +157,9 @@ void tier_refused(struct tier *t, const struct pg *p);
 
 /* Sleeps until signalled, or that long; with the lock held. */
 void tier_wait(struct tier *t, int64_t ms);
+
+/* The same of who has a connection that he has not used since then, and does not need for long. */
+void tier_wait_idle(struct tier *t, struct pg *p, int64_t idle_from);
 
 /* Threads. */
 void *tier_copy_run(void *tier);

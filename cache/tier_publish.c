@@ -444,17 +444,12 @@ static int publish(struct tier *t, struct pg *p, int64_t *sent)
     return rc;
 }
 
-#define IDLE_MS 30000
-
 static bool next_kick(struct tier *t, struct pg *p)
 {
     int64_t idle_from = clock_ms();
     pthread_mutex_lock(&t->lock);
-    while (!(t->kicked && t->usable) && !atomic_load(&t->stop)) {
-        tier_wait(t, IDLE_MS);
-        if (p->conn && clock_ms() - idle_from > IDLE_MS)
-            pg_close(p);
-    }
+    while (!(t->kicked && t->usable) && !atomic_load(&t->stop))
+        tier_wait_idle(t, p, idle_from);
     t->kicked = false;
     pthread_mutex_unlock(&t->lock);
     return !atomic_load(&t->stop);

@@ -5,7 +5,7 @@
     tests/bench/scaling.py           prints them
     tests/bench/scaling.py --write   puts them into the document
 
-What a call and a statement cost was measured by tests/bench/tier.py (MEASURED); how cdrfs behaves is as in cache/tier.c (the
+What a call and a statement cost was measured by tests/bench/tier.py (MEASURED); how cdrfs behaves is as in cache/tier*.c (the
 constants below have its names). A busy hour is played through look by look, the rest is multiplication. Nobody waits for a
 database that has too much to do here: a load above 100 % says that it does not hold, not how slow it gets."""
 
@@ -25,7 +25,7 @@ BEGIN, END = "<!-- tests/bench/scaling.py -->\n", "<!-- end -->\n"
 # Of the API, and of its account.
 PAGE, CEILING = 20, 60  # calls a request, requests a second
 LATENCY_S, CONNECTIONS = 0.25, 8
-# cache/tier.c, cache/tier_copy.c
+# cache/tier.c, cache/tier_claims.c, cache/tier_copy.c
 WAIT_MS, WAIT_MOST_MS, BEAT_S, CLOCKS_APART_S, IDLE_S = 100, 1000, 2, 60, 30
 # The fleet of the plan.
 HOSTS, CALLS_A_DAY, LOOKS_EVERY_S, COLLECTOR_S = 1000, 10_000_000, 60, 30

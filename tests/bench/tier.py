@@ -5,7 +5,7 @@
     scripts/build && tests/bench/tier.py [--calls N] [--seconds S]
 
 A simulator, a server on a socket of its own with fsync on, and two mounts: the first reads and publishes, the second copies.
-Then pgbench(1) sends the statements of cache/tier.c, each in the order in which a host does, from --clients connections."""
+Then pgbench(1) sends the statements of cache/tier*.c, each in the order in which a host does, from --clients connections."""
 
 import argparse
 import contextlib
