@@ -71,6 +71,32 @@ void store_give_reader(struct store *s, struct db *d);
 int store_read_failed(struct store *s, struct db *d);
 int store_write_failed(struct store *s);
 
+/* Steps a statement of the writer that has no rows; NULL is one that could not be made. */
+int store_step_done(struct store *s, sqlite3_stmt *st) MUST_CHECK;
+
+/* store_read.c: one reading call: a connection of its own, and a statement on it. */
+struct reading {
+    struct store *store;
+    struct db *db;
+    sqlite3_stmt *st;
+    int next; /* index of the next binding */
+};
+
+void reading_end(struct reading *r);
+#define CLEANUP_READING __attribute__((cleanup(reading_end)))
+
+/* Begins `SELECT columns FROM table WHERE 1 [conditions of q] [tail]`; with q NULL, select and tail
+ * alone. What it fails with is noted. */
+int reading_begin(struct reading *r, struct store *s, const char *select, const struct query *q,
+                  const char *tail) MUST_CHECK;
+
+/* 1 for a row, 0 for none. */
+int reading_step(struct reading *r) MUST_CHECK;
+
+/* Appends the body in columns bytes, dict, size and body_sum, the first of which is that one, if it
+ * is as it was written. */
+int reading_body(struct reading *r, int column, struct buf *out) MUST_CHECK;
+
 /* What a reader found cannot be: -EIO. */
 int store_is_damaged(struct store *s, const char *what);
 
@@ -109,7 +135,6 @@ int store_is_noted(struct store *s, enum unshared_kind kind, int64_t id) MUST_CH
  * first of one that is new. */
 int store_write_call(struct store *s, const struct call *c, int64_t first, int64_t mtime,
                      enum put *ret, int64_t *ret_id) MUST_CHECK;
-int store_write_span(struct store *s, struct span *span) MUST_CHECK;
 
 /* The columns of a span's row, in the order of store_spans(). */
 int store_read_span(sqlite3_stmt *st, int column, struct span *ret) MUST_CHECK;

@@ -10,22 +10,12 @@
 #define ENTRY_COLUMNS "id, uuid, end_time, mtime, size"
 #define IS_GOOD "sum = " CALL_SUM /* of a call whose day need not have been checked */
 
-/* One reading call: a connection of its own, and a statement on it. */
-struct reading {
-    struct store *store;
-    struct db *db;
-    sqlite3_stmt *st;
-    int next; /* index of the next binding */
-};
-
-static void reading_end(struct reading *r)
+void reading_end(struct reading *r)
 {
     db_done(&r->st);
     if (r->db)
         store_give_reader(r->store, r->db);
 }
-
-#define CLEANUP_READING __attribute__((cleanup(reading_end)))
 
 /* Prepares `SELECT columns FROM table WHERE 1 [conditions of q] [tail]`. */
 static int reading_prepare(struct reading *r, const char *select, const struct query *q,
@@ -55,8 +45,8 @@ static int reading_open(struct reading *r, struct store *s)
     return r->db ? 0 : -EIO;
 }
 
-static int reading_begin(struct reading *r, struct store *s, const char *select,
-                         const struct query *q, const char *tail)
+int reading_begin(struct reading *r, struct store *s, const char *select, const struct query *q,
+                  const char *tail)
 {
     int rc = reading_open(r, s);
     return rc == 0 ? reading_prepare(r, select, q, tail) : rc;
@@ -80,8 +70,7 @@ static int reading_absent(struct reading *r, const struct query *q)
     return rc == 0 ? -ENOENT : rc;
 }
 
-/* 1 for a row, 0 for none. */
-static int reading_step(struct reading *r)
+int reading_step(struct reading *r)
 {
     int rc = sqlite3_step(r->st);
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_read_failed(r->store, r->db);
@@ -205,17 +194,16 @@ int store_entry(struct store *s, int64_t id, struct entry *ret)
 #define SELECT_BODIES                                                                              \
     "SELECT call.id, bytes, dict, size, body_sum FROM call LEFT JOIN body ON body.id = call.id"
 
-/* Appends the body of a row of SELECT_BODIES. */
-static int read_body(struct reading *r, struct buf *out)
+int reading_body(struct reading *r, int column, struct buf *out)
 {
     size_t before = out->len;
-    bool there = sqlite3_column_type(r->st, 1) != SQLITE_NULL && buf_room(out, 0);
-    int rc = there ? store_open_body(r->store, r->st, 1, out) : buf_error(out);
+    bool there = sqlite3_column_type(r->st, column) != SQLITE_NULL && buf_room(out, 0);
+    int rc = there ? store_open_body(r->store, r->st, column, out) : buf_error(out);
     if (rc == -ENOMEM)
         return rc;
     struct slice bytes = {there ? out->p + before : NULL, out->len - before};
-    return there && rc == 0 && (int64_t)bytes.n == sqlite3_column_int64(r->st, 3) &&
-                   sum_of_bytes(bytes) == sqlite3_column_int64(r->st, 4)
+    return there && rc == 0 && (int64_t)bytes.n == sqlite3_column_int64(r->st, column + 2) &&
+                   sum_of_bytes(bytes) == sqlite3_column_int64(r->st, column + 3)
                ? 0
                : store_is_damaged(r->store, "bytes of a call that are not as they were written");
 }
@@ -231,7 +219,7 @@ int store_body(struct store *s, int64_t id, char **ret, size_t *ret_size)
     rc = reading_step(&r);
     if (rc <= 0)
         return rc == 0 ? -ENOENT : rc;
-    rc = read_body(&r, &body);
+    rc = reading_body(&r, 1, &body);
     if (rc < 0) {
         buf_release(&body);
         return rc;
@@ -328,7 +316,7 @@ static int each_body(struct reading *r, store_body_fn *fn, void *arg)
     int rc;
     while ((rc = reading_step(r)) > 0) {
         body.len = 0;
-        rc = read_body(r, &body);
+        rc = reading_body(r, 1, &body);
         if (rc == 0)
             rc = fn(arg, sqlite3_column_int64(r->st, 0), (struct slice){body.p, body.len});
         if (rc < 0)
@@ -410,4 +398,18 @@ int store_totals(struct store *s, int64_t *ret_calls, int64_t *ret_bytes)
     if (rc == 0)
         *ret_bytes = sqlite3_column_int64(r.st, 1);
     return rc;
+}
+
+int store_unshared_count(struct store *s, int64_t *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT count(*) FROM unshared WHERE kind = 0", NULL, "");
+    return rc < 0 ? rc : read_one(&r, ret);
+}
+
+int store_count(struct store *s, const struct query *q, int64_t *ret)
+{
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(&r, s, "SELECT count(*) FROM call", q, "");
+    return rc < 0 ? rc : read_one(&r, ret);
 }

@@ -12,11 +12,6 @@
 
 /* --- writing --- */
 
-static int step_done(struct store *s, sqlite3_stmt *st)
-{
-    return st && sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
-}
-
 int store_note(struct store *s, enum unshared_kind kind, int64_t id, int64_t read_at)
 {
     if (!s->notes)
@@ -28,7 +23,7 @@ int store_note(struct store *s, enum unshared_kind kind, int64_t id, int64_t rea
         sqlite3_bind_int64(st, 2, id);
         sqlite3_bind_int64(st, 3, read_at);
     }
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 int store_unnote(struct store *s, enum unshared_kind kind, int64_t id)
@@ -41,7 +36,7 @@ int store_unnote(struct store *s, enum unshared_kind kind, int64_t id)
         sqlite3_bind_int(st, 1, (int)kind);
         sqlite3_bind_int64(st, 2, id);
     }
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 int store_is_noted(struct store *s, enum unshared_kind kind, int64_t id)
@@ -96,11 +91,6 @@ int store_import_call(struct store *s, const struct call *c, int64_t mtime, int6
     return store_write_call(s, c, mtime, mtime > c->num[AXIS_END_TIME] ? mtime : now, ret, ret_id);
 }
 
-int store_import_span(struct store *s, struct span *span)
-{
-    return store_write_span(s, span);
-}
-
 int store_shared(struct store *s, const int64_t *notes, size_t n)
 {
     CLEANUP_STMT sqlite3_stmt *st = db_stmt(s->writer, "DELETE FROM unshared WHERE n = ?");
@@ -108,46 +98,18 @@ int store_shared(struct store *s, const int64_t *notes, size_t n)
     for (size_t i = 0; i < n && rc == 0; i++) {
         sqlite3_reset(st);
         sqlite3_bind_int64(st, 1, notes[i]);
-        rc = step_done(s, st);
+        rc = store_step_done(s, st);
     }
     return rc;
 }
 
 /* --- reading --- */
 
-struct reading {
-    struct store *store;
-    struct db *db;
-    sqlite3_stmt *st;
-};
-
-static void reading_end(struct reading *r)
-{
-    db_done(&r->st);
-    if (r->db)
-        store_give_reader(r->store, r->db);
-}
-
-#define CLEANUP_READING __attribute__((cleanup(reading_end)))
-
-static int reading_begin(struct reading *r, struct store *s, const char *sql)
-{
-    *r = (struct reading){.store = s, .db = store_take_reader(s)};
-    if (!r->db)
-        return -EIO;
-    r->st = db_stmt(r->db, sql);
-    return r->st ? 0 : store_read_failed(s, r->db);
-}
-
-static int reading_step(struct reading *r)
-{
-    int rc = sqlite3_step(r->st);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : store_read_failed(r->store, r->db);
-}
-
-/* Columns: note, read_at, mtime, bytes, dict, uuid, the range axes, the text axes, good. */
+/* Columns: note, read_at, mtime, those of reading_body(), uuid, the range axes, the text axes,
+ * good. */
 #define NOTED_COLUMNS                                                                              \
-    "mtime, bytes, dict, uuid, end_time, initiation_time, bill_duration, direction, "              \
+    "mtime, bytes, dict, size, body_sum, uuid, end_time, initiation_time, bill_duration, "         \
+    "direction, "                                                                                  \
     "hangup_cause, hangup_source, stir, from_number, to_number, trunk, sum = " CALL_SUM
 
 /* Of a call of which it was not noted: of the newest reading that held it; 0, which is not known,
@@ -161,9 +123,8 @@ enum {
     NOTE,
     WHEN_READ,
     MTIME,
-    BYTES,
-    DICT,
-    UUID,
+    BODY,
+    UUID = BODY + 4,
     NUMS,
     TEXTS = NUMS + NUM_AXES,
     GOOD = TEXTS + TEXT_AXES
@@ -192,7 +153,7 @@ static int read_call(struct reading *r, struct buf *body, struct call *ret)
     for (int a = 0; a < TEXT_AXES && rc == 0; a++)
         rc = read_text(r, TEXTS + a, ret->text[a], sizeof(ret->text[a]));
     if (rc == 0)
-        rc = store_open_body(r->store, r->st, BYTES, body);
+        rc = reading_body(r, BODY, body);
     ret->body = (struct slice){body->p, body->len};
     return rc;
 }
@@ -222,7 +183,8 @@ int store_unshared_calls(struct store *s, int64_t above, int most, store_unshare
                            "SELECT n, CASE read_at WHEN 0 THEN " READ_AT
                            " ELSE read_at END, " NOTED_COLUMNS
                            " FROM unshared CROSS JOIN call USING(id) JOIN body USING(id)"
-                           " WHERE kind = 0 AND n > ? ORDER BY n LIMIT ?");
+                           " WHERE kind = 0 AND n > ? ORDER BY n LIMIT ?",
+                           NULL, "");
     if (rc < 0)
         return rc;
     sqlite3_bind_int64(r.st, 1, above);
@@ -233,20 +195,14 @@ int store_unshared_calls(struct store *s, int64_t above, int most, store_unshare
 int store_calls_of(struct store *s, const struct query *q, int64_t above, int most,
                    store_unshared_call_fn *fn, void *arg)
 {
-    CLEANUP_READING struct reading r = {0};
-    struct buf sql = buf_make(SQL_MAX);
-    int i = 1;
-    buf_puts(&sql, "SELECT call.id, " READ_AT ", " NOTED_COLUMNS
-                   " FROM call JOIN body USING(id) WHERE 1");
-    db_where(&sql, q);
-    buf_puts(&sql, " AND call.id > ? ORDER BY call.id LIMIT ?");
-    int rc = buf_error(&sql) ? buf_error(&sql) : reading_begin(&r, s, sql.p);
-    buf_release(&sql);
+    CLEANUP_READING struct reading r;
+    int rc = reading_begin(
+        &r, s, "SELECT call.id, " READ_AT ", " NOTED_COLUMNS " FROM call JOIN body USING(id)", q,
+        " AND call.id > ? ORDER BY call.id LIMIT ?");
     if (rc < 0)
         return rc;
-    db_bind_query(r.st, &i, q);
-    sqlite3_bind_int64(r.st, i++, above);
-    sqlite3_bind_int(r.st, i, most);
+    sqlite3_bind_int64(r.st, r.next, above);
+    sqlite3_bind_int(r.st, r.next + 1, most);
     return each_call(&r, fn, arg);
 }
 
@@ -256,7 +212,8 @@ int store_unshared_spans(struct store *s, store_unshared_span_fn *fn, void *arg)
     int rc = reading_begin(&r, s,
                            "SELECT n, span.id, filters, lo, hi, fetched_at"
                            " FROM unshared CROSS JOIN span USING(id)"
-                           " WHERE kind = 1 ORDER BY n");
+                           " WHERE kind = 1 ORDER BY n",
+                           NULL, "");
     if (rc < 0)
         return rc;
     while ((rc = reading_step(&r)) > 0) {
@@ -266,34 +223,4 @@ int store_unshared_spans(struct store *s, store_unshared_span_fn *fn, void *arg)
             return rc;
     }
     return rc;
-}
-
-static int read_count(struct reading *r, int64_t *ret)
-{
-    int rc = reading_step(r);
-    if (rc > 0)
-        *ret = sqlite3_column_int64(r->st, 0);
-    return rc > 0 ? 0 : rc == 0 ? -EIO : rc;
-}
-
-int store_unshared_count(struct store *s, int64_t *ret)
-{
-    CLEANUP_READING struct reading r;
-    int rc = reading_begin(&r, s, "SELECT count(*) FROM unshared WHERE kind = 0");
-    return rc < 0 ? rc : read_count(&r, ret);
-}
-
-int store_count(struct store *s, const struct query *q, int64_t *ret)
-{
-    CLEANUP_READING struct reading r = {0};
-    struct buf sql = buf_make(SQL_MAX);
-    int i = 1;
-    buf_puts(&sql, "SELECT count(*) FROM call WHERE 1");
-    db_where(&sql, q);
-    int rc = buf_error(&sql) ? buf_error(&sql) : reading_begin(&r, s, sql.p);
-    buf_release(&sql);
-    if (rc < 0)
-        return rc;
-    db_bind_query(r.st, &i, q);
-    return read_count(&r, ret);
 }

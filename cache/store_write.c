@@ -35,7 +35,7 @@ int store_commit(struct store *s)
     return 0;
 }
 
-static int step_done(struct store *s, sqlite3_stmt *st)
+int store_step_done(struct store *s, sqlite3_stmt *st)
 {
     return st && sqlite3_step(st) == SQLITE_DONE ? 0 : store_write_failed(s);
 }
@@ -153,7 +153,7 @@ static int write_call(struct store *s, const struct call *c, const struct held *
     sqlite3_bind_int64(st, b.next++, sum);
     if (held->id)
         sqlite3_bind_int64(st, b.next, held->id);
-    int rc = step_done(s, st);
+    int rc = store_step_done(s, st);
     *id = held->id ? held->id : sqlite3_last_insert_rowid(s->writer->sql);
     if (rc == 0 && held->id)
         rc = change_day(s, held->day, -1, -sum_of_call(*id, held->sum), -held->bytes);
@@ -179,7 +179,7 @@ static int write_body(struct store *s, const struct call *c, int64_t id)
     if (dict)
         sqlite3_bind_int64(st, 3, dict);
     s->raw += !dict && s->raw < INT64_MAX;
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 static int write_seen(struct store *s, int axis, const char *value)
@@ -191,7 +191,7 @@ static int write_seen(struct store *s, int axis, const char *value)
         return store_write_failed(s);
     sqlite3_bind_int(st, 1, axis);
     bind_text(&b, value);
-    int rc = step_done(s, st);
+    int rc = store_step_done(s, st);
     return rc == 0 && sqlite3_changes(s->writer->sql)
                ? change_part(s, SEEN_OF_AXIS, axis, 1, sum_end(&b.sum))
                : rc;
@@ -239,11 +239,11 @@ int store_put_call(struct store *s, const struct call *c, int64_t now, enum put 
 
 int store_put_span(struct store *s, struct span *span)
 {
-    int rc = store_write_span(s, span);
+    int rc = store_import_span(s, span);
     return rc == 0 ? store_note(s, UNSHARED_SPAN, span->id, span->fetched_at) : rc;
 }
 
-int store_write_span(struct store *s, struct span *span)
+int store_import_span(struct store *s, struct span *span)
 {
     char filters[QUERY_KEY_MAX];
     CLEANUP_STMT sqlite3_stmt *st =
@@ -256,7 +256,7 @@ int store_write_span(struct store *s, struct span *span)
     bind_number(&b, span->q.num[AXIS_END_TIME].lo);
     bind_number(&b, span->q.num[AXIS_END_TIME].hi);
     bind_number(&b, span->fetched_at);
-    int rc = step_done(s, st);
+    int rc = store_step_done(s, st);
     span->id = sqlite3_last_insert_rowid(s->writer->sql);
     sum_add_number(&b.sum, span->id);
     return rc < 0 ? rc : change_part(s, SPANS, 0, 1, sum_end(&b.sum));
@@ -287,7 +287,7 @@ static int delete_span(struct store *s, int64_t id)
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_int64(st, 1, id);
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 int store_drop_span(struct store *s, int64_t id)
@@ -309,7 +309,7 @@ static int purge_from(struct store *s, const char *sql, int64_t day, int most)
         return store_write_failed(s);
     sqlite3_bind_int64(st, 1, day);
     sqlite3_bind_int(st, 2, most);
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 #define OLD_CALLS "(SELECT id FROM call WHERE day < ? ORDER BY day, id LIMIT ?)"
@@ -359,7 +359,7 @@ static int forget_old_walks(struct store *s)
     if (!st)
         return store_write_failed(s);
     sqlite3_bind_int(st, 1, WALKED_MAX);
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 int store_put_walked(struct store *s, const struct query *q, int64_t total, struct slice pages)
@@ -375,7 +375,7 @@ int store_put_walked(struct store *s, const struct query *q, int64_t total, stru
         sqlite3_bind_int64(st, 4, total);
         sqlite3_bind_blob(st, 5, pages.p, (int)pages.n, SQLITE_STATIC);
     }
-    int rc = step_done(s, st);
+    int rc = store_step_done(s, st);
     return rc == 0 && pages.n ? forget_old_walks(s) : rc;
 }
 
@@ -421,7 +421,7 @@ static int write_fact(struct store *s, const char *name, int64_t value, int64_t 
     bind_text(&b, name);
     bind_number(&b, value);
     *ret_sum = sum_end(&b.sum);
-    return step_done(s, st);
+    return store_step_done(s, st);
 }
 
 int store_put_fact(struct store *s, const char *name, int64_t value)

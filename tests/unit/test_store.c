@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -14,68 +13,10 @@
 
 #include "api/utc.h"
 #include "tests/unit/gen_query.h"
+#include "tests/unit/store_fixture.h"
 #include "tests/unit/unseal.h"
 
-#define NOON 1779796800 /* 2026-05-26 12:00:00 */
 #define CALLS_MAX 400
-
-/* --- a directory and a store of its own for each test --- */
-
-static char dir[64], path[128];
-static struct store *store;
-
-static void make_dir(void)
-{
-    snprintf(dir, sizeof(dir), "/tmp/cdrfs-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/calls.db", dir);
-}
-
-static int remove_one(const char *name, const struct stat *st UNUSED, int kind UNUSED,
-                      struct FTW *f UNUSED)
-{
-    return remove(name);
-}
-
-static void remove_dir(void)
-{
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void open_store(void)
-{
-    char error[256] = "";
-    int rc = store_open(path, &store, error, sizeof(error));
-    ck_assert_msg(rc == 0, "%d: %s", rc, error);
-}
-
-static void close_store(void)
-{
-    store_close(store);
-    store = NULL;
-}
-
-static void setup(void)
-{
-    make_dir();
-    open_store();
-}
-
-static void teardown(void)
-{
-    close_store();
-    remove_dir();
-}
-
-static struct call call_of(const char *uuid, int64_t end_time, const char *body)
-{
-    struct call c = {.body = slice_of(body)};
-    snprintf(c.uuid, sizeof(c.uuid), "%s", uuid);
-    for (int i = 0; i < NUM_AXES; i++)
-        c.num[i] = INT64_MIN;
-    c.num[AXIS_END_TIME] = end_time;
-    return c;
-}
 
 static enum put put_call(const struct call *c, int64_t now)
 {
@@ -811,17 +752,6 @@ START_TEST(an_error_of_the_function_ends_the_spans)
     ck_assert_uint_eq(spans()->n, 2);
 }
 END_TEST
-
-/* Runs SQL on the file behind the store's back. */
-static void sql(const char *file, const char *text)
-{
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
-    int rc = sqlite3_exec(db, text, NULL, NULL, &error);
-    ck_assert_msg(rc == SQLITE_OK, "%s: %s", text, error);
-    sqlite3_close(db);
-}
 
 START_TEST(a_span_that_cannot_be_read_is_left_out)
 {

@@ -1,47 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* How the store packs bodies, and that nobody can tell from outside. */
 #include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/pack.h"
-#include "cache/store.h"
-#include "tests/unit/check_util.h"
+#include "tests/unit/store_fixture.h"
 
-#define NOON INT64_C(1779796800)
 #define FEW 300
-
-static char dir[64], path[96];
-static struct store *store;
-
-static int remove_one(const char *name, const struct stat *st UNUSED, int kind UNUSED,
-                      struct FTW *f UNUSED)
-{
-    return remove(name);
-}
-
-static void open_store(void)
-{
-    char error[256] = "";
-    ck_assert_msg(store_open(path, &store, error, sizeof(error)) == 0, "%s", error);
-}
-
-static void setup(void)
-{
-    snprintf(dir, sizeof(dir), "/tmp/cdrfs-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/calls.db", dir);
-    open_store();
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static void text_of(int i, int version, struct buf *out)
 {

@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* What the store notes for the shared tier, and what it takes from it. */
 #include <errno.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cache/store.h"
-#include "tests/unit/check_util.h"
+#include "tests/unit/store_fixture.h"
 
-#define NOON 1779796800 /* 2026-05-26 12:00:00 */
 #define SEEN_MAX 32
 #define TIER 4711
 
-static char dir[64], path[128];
-static struct store *store;
-
-static int remove_one(const char *name, const struct stat *st UNUSED, int kind UNUSED,
-                      struct FTW *f UNUSED)
-{
-    return remove(name);
-}
-
-static void open_store(void)
-{
-    char error[256] = "";
-    int rc = store_open(path, &store, error, sizeof(error));
-    ck_assert_msg(rc == 0, "%d: %s", rc, error);
-}
-
-static void setup(void)
-{
-    snprintf(dir, sizeof(dir), "/tmp/cdrfs-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/calls.db", dir);
-    open_store();
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static void open_again(void)
 {
-    store_close(store);
+    close_store();
     open_store();
 }
 
@@ -65,20 +30,16 @@ static void join(int64_t tier)
     commit();
 }
 
-static struct call call_of(const char *uuid, int64_t end_time, const char *body)
+static struct call inbound_call(const char *uuid, const char *body)
 {
-    struct call c = {.body = slice_of(body)};
-    snprintf(c.uuid, sizeof(c.uuid), "%s", uuid);
-    for (int i = 0; i < NUM_AXES; i++)
-        c.num[i] = INT64_MIN;
-    c.num[AXIS_END_TIME] = end_time;
+    struct call c = call_of(uuid, NOON, body);
     c.num[AXIS_DIRECTION] = DIRECTION_INBOUND;
     return c;
 }
 
 static enum put put(const char *uuid, const char *body, int64_t now)
 {
-    struct call c = call_of(uuid, NOON, body);
+    struct call c = inbound_call(uuid, body);
     enum put ret;
     int64_t id;
     begin();
@@ -89,7 +50,7 @@ static enum put put(const char *uuid, const char *body, int64_t now)
 
 static enum put import(const char *uuid, const char *body, int64_t mtime)
 {
-    struct call c = call_of(uuid, NOON, body);
+    struct call c = inbound_call(uuid, body);
     enum put ret;
     int64_t id;
     begin();
@@ -255,7 +216,7 @@ END_TEST
 
 START_TEST(what_was_undone_is_not_noted)
 {
-    struct call c = call_of("a", NOON, "1");
+    struct call c = inbound_call("a", "1");
     enum put ret;
     int64_t id;
     join(TIER);
@@ -403,6 +364,21 @@ START_TEST(all_calls_of_a_window_can_be_had_noted_or_not)
 }
 END_TEST
 
+START_TEST(bytes_that_are_not_as_they_were_written_are_given_to_nobody)
+{
+    struct query q = span_of(NOON, NOON + 1, 0, false).q;
+    struct seen s = {0};
+    join(TIER);
+    put("a", "1", NOON);
+    close_store();
+    sql(path, "UPDATE body SET bytes = '2', dict = NULL");
+    open_store();
+    ck_assert_int_eq(store_unshared_calls(store, 0, SEEN_MAX, see_call, &s), -EIO);
+    ck_assert_int_eq(store_calls_of(store, &q, 0, SEEN_MAX, see_call, &s), -EIO);
+    ck_assert_int_eq(s.n, 0);
+}
+END_TEST
+
 static int refuse(void *arg, int64_t note UNUSED, const struct call *c UNUSED, int64_t mtime UNUSED,
                   int64_t read_at UNUSED)
 {
@@ -438,6 +414,7 @@ int main(void)
         ONCE(what_has_still_to_be_given_is_newer_than_what_comes),
         ONCE(what_is_dropped_is_not_noted_any_more),
         ONCE(all_calls_of_a_window_can_be_had_noted_or_not),
+        ONCE(bytes_that_are_not_as_they_were_written_are_given_to_nobody),
         ONCE(who_takes_calls_may_end_it),
     };
     return run_suite_with("store_shared", tests, ARRAY_LEN(tests), setup, teardown);
