@@ -66,12 +66,13 @@ struct http {
     struct job *incoming;
     bool stop;
 
-    /* The rest belongs to the thread. */
-    struct pace pace;
-    bool may_have;           /* who shares the rate has let one go that is still here */
-    pthread_mutex_t sharing; /* guards these */
+    pthread_mutex_t sharing; /* guards these: who else spends the rate */
     int64_t (*may)(void *arg, int64_t now_ms);
     void *may_arg;
+
+    /* The rest belongs to the thread. */
+    struct pace pace;
+    bool may_have; /* who shares the rate has let one go that is still here */
     struct job *waiting;
     struct job *running;
     int nrunning;

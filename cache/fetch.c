@@ -171,6 +171,17 @@ static void begin_writing(struct cache *c)
     c->writing = c->write_error == 0;
 }
 
+/* A call was put, for f unless that is NULL. */
+static void note_put(struct cache *c, struct fetch *f, enum put put, int64_t id)
+{
+    c->changing = c->changing || put != PUT_SAME;
+    c->new_calls += put == PUT_NEW;
+    if (f)
+        f->new_calls += put == PUT_NEW;
+    if (put == PUT_AMENDED && c->namended < AMENDED_MAX)
+        c->amended[c->namended++] = id;
+}
+
 static int store_calls(struct cache *c, struct fetch *f, const struct page *page)
 {
     enum put put;
@@ -178,13 +189,8 @@ static int store_calls(struct cache *c, struct fetch *f, const struct page *page
     int rc = c->write_error;
     for (int i = 0; i < page->ncalls && rc == 0; i++) {
         rc = store_put_call(c->store, &page->calls[i], cache_now(c), &put, &id);
-        c->changing = c->changing || (rc == 0 && put != PUT_SAME);
-        if (rc == 0 && put == PUT_NEW) {
-            c->new_calls++;
-            f->new_calls++;
-        }
-        if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
-            c->amended[c->namended++] = id;
+        if (rc == 0)
+            note_put(c, f, put, id);
     }
     return rc;
 }
@@ -343,12 +349,8 @@ static void store_copy(struct cache *c, struct fetch *f, const struct tier_news 
     int rc = c->write_error;
     for (int i = 0; i < n->page->ncalls && rc == 0; i++) {
         rc = store_import_call(c->store, &n->page->calls[i], n->mtimes[i], cache_now(c), &put, &id);
-        c->changing = c->changing || (rc == 0 && put != PUT_SAME);
-        c->new_calls += rc == 0 && put == PUT_NEW;
-        if (f)
-            f->new_calls += rc == 0 && put == PUT_NEW;
-        if (rc == 0 && put == PUT_AMENDED && c->namended < AMENDED_MAX)
-            c->amended[c->namended++] = id;
+        if (rc == 0)
+            note_put(c, f, put, id);
     }
     if (rc < 0)
         c->write_error = rc;

@@ -391,7 +391,7 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
     } else if (c->tier && *w->want.uuid && w->tier == TIER_UNASKED && w->call == CALL_UNASKED &&
                ask_tier(c, w)) {
         return;
-    } else if (w->tier == TIER_ASKED) {
+    } else if (w->tier == TIER_ASKED || w->call == CALL_ASKED) {
         if (now_ms >= w->deadline_ms) {
             report_late(c, w, now_ms);
             answer(c, w, -ETIMEDOUT, false);
@@ -405,11 +405,6 @@ void wants_attend(struct cache *c, struct waiting *w, int64_t now_ms)
             attend_window(c, w, now_ms);
         else
             ask_call(c, w);
-    } else if (w->call == CALL_ASKED) {
-        if (now_ms >= w->deadline_ms) {
-            report_late(c, w, now_ms);
-            answer(c, w, -ETIMEDOUT, false);
-        }
     } else {
         attend_window(c, w, now_ms);
     }
