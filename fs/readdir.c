@@ -374,10 +374,12 @@ static void resume_readdir(struct fs *fs, struct parked *p, int err, bool whole)
     reply(req, rc, &f, off);
 }
 
-static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct dirh *h, bool plus)
+/* Answers, or has it answered later. True when it did with calls, as f says, and more may be asked
+ * for. */
+static bool read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct dirh *h, bool plus,
+                               struct filling *f)
 {
     struct fs *fs = fs_of(req);
-    struct filling f;
     struct parked model = {.req = req,
                            .q = h->info.dir.q,
                            .resume = resume_readdir,
@@ -393,27 +395,26 @@ static void read_window_or_dir(fuse_req_t req, size_t size, off_t off, struct di
         h->since = cache_since(fs->cache);
     }
     model.since = h->since;
-    int rc = answer(fs, &model, &f);
+    int rc = answer(fs, &model, f);
     if (off == 0 && h->info.dir.kind == DIR_WINDOW)
         cache_asked(fs->cache, h->whole);
     if (rc == -EAGAIN && is_from_crawler(req)) {
-        free(f.buf);
+        free(f->buf);
         h->whole = true; /* what is held is all it gets */
-        rc = answer(fs, &model, &f);
+        rc = answer(fs, &model, f);
     }
     if (rc != -EAGAIN) {
-        bool more = rc == 0 && f.calls && !h->crawler;
-        reply(req, rc, &f, off);
-        if (more)
-            expect_more(fs, &model.q, &f, off);
-        return;
+        bool more = rc == 0 && f->calls && !h->crawler;
+        reply(req, rc, f, off);
+        return more;
     }
-    free(f.buf);
+    free(f->buf);
     struct parked *p = park_new(fs, &model);
     if (p)
         park_wait(fs, p);
     else
         fuse_reply_err(req, ENOMEM);
+    return false;
 }
 
 static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_file_info *fi,
@@ -427,9 +428,12 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, const struct fuse_f
     if (off == 0)
         h->crawler = window && is_from_crawler(req);
     bool visit = off == 0 && window && !h->crawler;
-    read_window_or_dir(req, size, off, h, plus);
+    struct filling f;
+    bool more = read_window_or_dir(req, size, off, h, plus, &f);
     if (visit)
         cache_visit(fs->cache, &q);
+    if (more)
+        expect_more(fs, &q, &f, off);
 }
 
 void fs_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
