@@ -7,7 +7,6 @@ import time
 import pytest
 
 from harness import PATIENCE_S, day
-from postgres import Postgres
 from test_cdrfsctl import ctl, good
 from test_control_files import explain, metrics
 from test_shared import wait_for
@@ -15,21 +14,10 @@ from test_shared import wait_for
 OLD, OTHER = day(6), day(20)
 
 
-@pytest.fixture(name="postgres", scope="module")
-def _postgres():
-    server = Postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(name="hosts")
-def _hosts(sim_of, mount_of, postgres):
-    """A simulator and two mounts that share, together, of which the first holds a day."""
-    postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    sim = sim_of({OLD: 45, OTHER: 20})
-    mounts = [mount_of(sim, shared=postgres.url()) for _ in range(2)]
-    for mount in mounts:
-        wait_for(mount, "together")
+@pytest.fixture(name="two")
+def _two(hosts):
+    """A simulator and two mounts that share, of which the first holds a day."""
+    sim, mounts = hosts(2, {OLD: 45, OTHER: 20})
     mounts[0].ls(OLD)
     wait_for(mounts[0], "45 published, 0 still", name="shared calls")
     sim.clear_log()
@@ -43,15 +31,15 @@ def test_a_store_that_joins_gives_what_it_has(sim_of, mount_of, postgres):
     mount.ls(OLD)
     for _ in range(6):
         mount.unmount()
-        postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")  # another tier
+        postgres.empty()  # another tier
         again = mount_of(sim, cache=mount.cache, shared=postgres.url())
         wait_for(again, "45 published, 0 still", name="shared calls")
         assert postgres.sql("SELECT count(*) FROM cdrfs_span").strip() == "1"
         mount = again
 
 
-def test_the_control_program_shows_the_tier(hosts):
-    _, mounts = hosts
+def test_the_control_program_shows_the_tier(two):
+    _, mounts = two
     mounts[1].ls(OLD)
     wait_for(mounts[0], "2 hosts")
     for mount, calls in zip(mounts, ["0 copied, 45 published", "45 copied, 0 published"]):
@@ -66,8 +54,8 @@ def test_without_a_tier_nothing_is_said_of_one(sim_of, mount_of):
     assert not any("shared" in name for name, _ in metrics(mount))
 
 
-def test_a_tier_that_is_lost_is_shown_and_is_no_failure_of_the_api(hosts, postgres):
-    _, (mount, _) = hosts
+def test_a_tier_that_is_lost_is_shown_and_is_no_failure_of_the_api(two, postgres):
+    _, (mount, _) = two
     wait_for(mount, "2 hosts")
     postgres.halt()
     try:
@@ -79,8 +67,8 @@ def test_a_tier_that_is_lost_is_shown_and_is_no_failure_of_the_api(hosts, postgr
         postgres.start()
 
 
-def test_metrics_tell_what_was_copied_and_published(hosts):
-    _, (first, second) = hosts
+def test_metrics_tell_what_was_copied_and_published(two):
+    _, (first, second) = two
     second.ls(OLD)
     for mount in (first, second):
         wait_for(mount, "2 hosts")
@@ -94,8 +82,8 @@ def test_metrics_tell_what_was_copied_and_published(hosts):
                           "unpublished_calls": 0}
 
 
-def test_a_cost_is_said_to_be_the_most_where_another_host_may_have_it(hosts, sim_of, mount_of):
-    sim, (first, second) = hosts
+def test_a_cost_is_said_to_be_the_most_where_another_host_may_have_it(two, sim_of, mount_of):
+    sim, (first, second) = two
     assert explain(second, f"by-date/{OLD}")["shared"] is True
     shown = good("explain", second / f"by-date/{OLD}")
     assert "to read   at least 1 request, " in shown and ", or fewer, if another host has it\n" in shown
@@ -107,9 +95,9 @@ def test_a_cost_is_said_to_be_the_most_where_another_host_may_have_it(hosts, sim
     assert json.loads(good("explain", "--json", first / f"by-date/{OLD}"))["shared"] is True
 
 
-def test_what_only_the_tier_has_any_more_costs_no_request(hosts, postgres, mount_of):
+def test_what_only_the_tier_has_any_more_costs_no_request(two, postgres, mount_of):
     """Days go by, and the API forgets."""
-    sim, _ = hosts
+    sim, _ = two
     sim.clock(advance_s=100 * 86400)
     late = mount_of(sim, shared=postgres.url())
     wait_for(late, "together")

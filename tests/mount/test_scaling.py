@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness import PATIENCE_S, ROOT, day
-from postgres import Postgres
+from shared import published
 
 PROGRAM = ROOT / "tests/bench/scaling.py"
 TEXT = (ROOT / "docs/SCALING.md").read_text(encoding="utf-8")
@@ -43,23 +43,18 @@ def test_the_arithmetic_holds():
     assert abs(many.requests - few.requests) < few.requests / 10  # and one asks the API
 
 
-def test_the_recipe(sim_of, mount_of):
+def test_the_recipe(sim_of, mount_of, postgres):
     """As the page says, but for the password and the name of the host."""
     for step in ("createuser --pwprompt cdrfs", "createdb --owner=cdrfs cdrfs",
                  "shared=postgresql://cdrfs@db.example.org/cdrfs,cache_dir="):
         assert step in TEXT
-    server = Postgres()
-    try:
-        server.run("createuser", "-h", server.folder, "-U", "cdrfs", "fleet")
-        server.run("createdb", "-h", server.folder, "-U", "cdrfs", "--owner=fleet", "fleet")
-        url = f"postgresql://fleet@/fleet?host={server.folder}"
-        sim = sim_of({day(5): 45})
-        one, two = mount_of(sim, shared=url), mount_of(sim, shared=url)
-        assert one.ls(day(5)) == sim.names(day(5))
-        while ", 0 still to publish; 0 windows leased" not in (one / ".cdrfs/status").read_text():
-            pass
-        sim.clear_log()
-        assert two.ls(day(5)) == sim.names(day(5)) and sim.requests() == 0
-        assert "shared tier: together" in (two / ".cdrfs/status").read_text()
-    finally:
-        server.stop()
+    postgres.run("createuser", "-h", postgres.folder, "-U", "cdrfs", "fleet")
+    postgres.run("createdb", "-h", postgres.folder, "-U", "cdrfs", "--owner=fleet", "fleet")
+    url = f"postgresql://fleet@/fleet?host={postgres.folder}"
+    sim = sim_of({day(5): 45})
+    one, two = mount_of(sim, shared=url), mount_of(sim, shared=url)
+    assert one.ls(day(5)) == sim.names(day(5))
+    published(one)
+    sim.clear_log()
+    assert two.ls(day(5)) == sim.names(day(5)) and sim.requests() == 0
+    assert "shared tier: together" in (two / ".cdrfs/status").read_text()
